@@ -1,0 +1,307 @@
+"""Every setting: environment over file over default, with errors that name the line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
+
+from core.errors import Problem, SettingsError, did_you_mean
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_FILE = ROOT / "config.yaml"
+ENV_PREFIX = "RAPPORT_"
+ENV_DELIMITER = "__"
+
+
+class Section(BaseModel):
+    """One heading of the file; unknown words under it are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shop(Section):
+    """Who speaks: named in mails, chat and pages."""
+
+    name: str = "Rapport"
+    url: str = "https://shop.example"
+    support_email: str = "support@shop.example"
+    postal_address: str = "1 Example Street, 10115 Berlin, Germany"
+    timezone: str = "Europe/Berlin"
+    currency: str = "EUR"
+    languages: list[str] = ["en", "zh"]
+
+
+class Storage(Section):
+    """Where everything is kept."""
+
+    url: str = "sqlite:///data/rapport.db"
+    data_directory: Path = Path("data")
+    lease_seconds: float = Field(30.0, gt=0)
+
+
+class Web(Section):
+    """The console, the web chat and the public pages."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    public_url: str = "http://127.0.0.1:8080"
+    session_idle_hours: float = Field(12.0, gt=0)
+    session_absolute_hours: float = Field(168.0, gt=0)
+
+
+class Mail(Section):
+    """The SMTP relay."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(25, ge=1, le=65535)
+    tls: Literal["none", "starttls", "implicit"] = "starttls"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    from_address: str = "hello@shop.example"
+    connections: int = Field(4, ge=1, le=64)
+    command_timeout_seconds: float = Field(60.0, gt=0)
+    final_dot_timeout_seconds: float = Field(600.0, gt=0)
+
+
+class Telegram(Section):
+    """The Telegram bot; off without a token."""
+
+    token: SecretStr = SecretStr("")
+    api_url: str = "https://api.telegram.org"
+    messages_per_second: float = Field(28.0, gt=0)
+    messages_per_second_per_chat: float = Field(1.0, gt=0)
+    long_poll_seconds: int = Field(25, ge=0, le=50)
+
+
+class Bot(Section):
+    """How the bot answers and when it asks."""
+
+    embedder: Literal["use", "none"] = "use"
+    wanted_precision_ratio: float = Field(0.95, gt=0.5, lt=1)
+    seconds_per_waiting_customer: int = Field(240, gt=0)
+    idle_close_minutes: float = Field(30.0, gt=0)
+    handling_idle_minutes: float = Field(5.0, gt=0)
+    survey_delay_seconds: float = Field(60.0, ge=0)
+    survey_cool_down_days: float = Field(7.0, ge=0)
+    issues: list[str] = [
+        "late_delivery",
+        "refund_not_received",
+        "wrong_or_damaged_item",
+        "size_or_fit",
+        "no_answer_from_a_person",
+        "other",
+    ]
+
+
+class Outreach(Section):
+    """Limits that hold for every campaign."""
+
+    holdout_ratio: float = Field(0.1, ge=0, lt=1)
+    cap_messages: int = Field(2, ge=1)
+    cap_days: float = Field(7.0, gt=0)
+    quiet_hours: str = "21:00-08:00"
+    hold_low_score_days: float = Field(14.0, ge=0)
+    deliveries_per_claim: int = Field(100, ge=1, le=500)
+    attempts_max: int = Field(5, ge=1)
+    retry_first_seconds: float = Field(300.0, gt=0)
+    render_error_limit_ratio: float = Field(0.05, gt=0, le=1)
+
+
+class Segmentation(Section):
+    """One named way to divide customers by k-means."""
+
+    name: str = "behaviour"
+    features: list[str] = ["recency_days", "frequency", "monetary_value"]
+    k: int | Literal["auto"] = "auto"
+    log_transform: bool = True
+    random_state: int = 42
+
+
+class Rules(Section):
+    """Association rules over baskets."""
+
+    min_support_ratio: float = Field(0.01, gt=0, lt=1)
+    metric: Literal["lift", "confidence", "support", "leverage"] = "lift"
+    min_threshold: float = 1.0
+
+
+class Analysis(Section):
+    """What the nightly analysis computes."""
+
+    segmentations: list[Segmentation] = [Segmentation()]
+    rules: Rules = Rules()
+    recommendations_per_customer: int = Field(10, ge=1, le=100)
+    orders_minimum: int = Field(20, ge=1)
+
+
+class Schedule(Section):
+    """When the pipeline runs by itself, in the shop's time zone."""
+
+    pipeline_cron: str = "0 2 * * *"
+    catch_up_hours: float = Field(6.0, gt=0)
+
+
+class Log(Section):
+    """What the program says of itself on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(BaseSettings):
+    """All sections. Secrets come from the environment or from NAME_FILE only."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        extra="forbid",
+        frozen=True,
+    )
+
+    shop: Shop = Shop()
+    storage: Storage = Storage()
+    web: Web = Web()
+    mail: Mail = Mail()
+    telegram: Telegram = Telegram()
+    bot: Bot = Bot()
+    outreach: Outreach = Outreach()
+    analysis: Analysis = Analysis()
+    schedule: Schedule = Schedule()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: Any, init_settings: Any, env_settings: Any, **_: Any
+    ) -> tuple[Any, ...]:
+        # The file's values arrive as init values; the environment is above them.
+        return env_settings, init_settings
+
+
+SECRETS = {("mail", "password"), ("telegram", "token")}
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Settings from `path` (or RAPPORT_CONFIG, or the shipped file) and environment.
+
+    Raises
+    ------
+    SettingsError : for an unknown or ill-formed setting, a secret in the file, or a
+        secret file that can't be read; every problem names its line.
+    """
+    file = path or Path(os.environ.get(f"{ENV_PREFIX}CONFIG", DEFAULT_FILE))
+    tree = _read_yaml(file)
+    _refuse_secrets(file, tree)
+    _load_secret_files()
+    try:
+        return Settings(**_plain(tree))
+    except ValidationError as error:
+        problems = [_problem(file, tree, detail) for detail in error.errors()]
+        raise SettingsError(*problems) from error
+
+
+def _read_yaml(file: Path) -> CommentedMap:
+    try:
+        tree = YAML(typ="rt").load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            Problem("the settings file can't be read", str(error), file=file)
+        ) from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise SettingsError(
+            Problem(
+                f"not valid YAML: {error.problem}",
+                file=file,
+                line=mark.line + 1 if mark else None,
+                column=mark.column + 1 if mark else None,
+            )
+        ) from error
+    if tree is None:
+        return CommentedMap()
+    if not isinstance(tree, CommentedMap):
+        raise SettingsError(
+            Problem("headings with settings are expected", file=file, line=1)
+        )
+    return tree
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    return node
+
+
+def _refuse_secrets(file: Path, tree: CommentedMap) -> None:
+    for section, key in SECRETS:
+        node = tree.get(section)
+        if isinstance(node, dict) and node.get(key):
+            name = f"{ENV_PREFIX}{section}{ENV_DELIMITER}{key}".upper()
+            raise SettingsError(
+                Problem(
+                    f"`{section}.{key}` is a secret and does not belong in a file",
+                    file=file,
+                    line=_line(tree, (section, key)),
+                    hint=f"Set {name}, or {name}_FILE to a file that holds it.",
+                )
+            )
+
+
+def _load_secret_files() -> None:
+    for section, key in SECRETS:
+        name = f"{ENV_PREFIX}{section}{ENV_DELIMITER}{key}".upper()
+        secret_file = os.environ.get(f"{name}_FILE")
+        if not secret_file:
+            continue
+        try:
+            os.environ[name] = Path(secret_file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(
+                Problem(f"{name}_FILE can't be read", str(error), file=secret_file)
+            ) from error
+
+
+def _problem(file: Path, tree: CommentedMap, detail: Any) -> Problem:
+    location: tuple[str | int, ...] = detail["loc"]
+    name = ".".join(str(part) for part in location)
+    line = _line(tree, location)
+    value = detail.get("input")
+    if detail["type"] == "extra_forbidden":
+        return Problem(
+            f"unknown setting `{name}`",
+            file=file,
+            line=line,
+            hint=did_you_mean(str(location[-1]), _known(location[:-1])),
+        )
+    shown = None if isinstance(value, dict | SecretStr) else str(value)
+    return Problem(f"`{name}`: {detail['msg']}", shown, file=file, line=line)
+
+
+def _known(parents: tuple[str | int, ...]) -> list[str]:
+    model: Any = Settings
+    for part in parents:
+        if isinstance(part, str):
+            model = model.model_fields[part].annotation
+        else:
+            model = getattr(model, "__args__", (model,))[0]
+    return list(getattr(model, "model_fields", {}))
+
+
+def _line(tree: CommentedMap, location: tuple[str | int, ...]) -> int | None:
+    node: Any = tree
+    line = None
+    for part in location:
+        try:
+            line = node.lc.key(part)[0] + 1 if isinstance(part, str) else line
+            node = node[part]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            break
+    return line
