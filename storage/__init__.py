@@ -1,0 +1,1 @@
+"""The only folder that knows SQL: rows go in and out as plain values."""

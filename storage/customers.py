@@ -1,0 +1,272 @@
+"""Customers with what identifies them, what they agreed to, and who may not be written."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from core.errors import DataError, Problem
+from core.model import Channel, ConsentState, IdentityKind
+from storage import changes, installation
+from storage.dialect import upsert
+from storage.schema import consents, customers, identities, suppressions
+
+# One topic stands for everything that is no service message.
+ALL_TOPICS = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A person; `alias_of` names the survivor of a merge."""
+
+    id: int
+    name: str | None
+    language: str | None
+    city: str | None
+    country: str | None
+    alias_of: int | None
+
+
+def normalise(kind: IdentityKind, typed: str) -> str:
+    """The one form of an identity that is matched on.
+
+    Raises
+    ------
+    DataError : an e-mail address that can't be one
+    """
+    value = unicodedata.normalize("NFKC", typed).strip()
+    if kind is IdentityKind.EMAIL:
+        return _normalise_email(value)
+    if kind is IdentityKind.PHONE:
+        return re.sub(r"[^\d+]", "", value)
+    return value
+
+
+def find(connection: Connection, kind: IdentityKind, value: str) -> Customer | None:
+    """The customer with this identity, or None."""
+    row = connection.execute(
+        select(customers)
+        .join(identities, identities.c.customer_id == customers.c.id)
+        .where(identities.c.kind == kind, identities.c.value == normalise(kind, value))
+    ).first()
+    return None if row is None else _customer(row)
+
+
+def get(connection: Connection, customer_id: int) -> Customer | None:
+    """One customer by id, or None."""
+    row = connection.execute(
+        select(customers).where(customers.c.id == customer_id)
+    ).first()
+    return None if row is None else _customer(row)
+
+
+def create(
+    connection: Connection,
+    now: datetime,
+    name: str | None = None,
+    language: str | None = None,
+) -> int:
+    """A new customer's id."""
+    customer_id = connection.execute(
+        insert(customers)
+        .values(name=name, language=language, created_at=now, updated_at=now)
+        .returning(customers.c.id)
+    ).scalar_one()
+    changes.record(connection, "customer", customer_id, now)
+    return customer_id
+
+
+def identify(
+    connection: Connection,
+    kind: IdentityKind,
+    typed: str,
+    now: datetime,
+    name: str | None = None,
+    language: str | None = None,
+) -> Customer:
+    """The customer with this identity, made where there is none."""
+    found = find(connection, kind, typed)
+    if found is not None:
+        return found
+    customer_id = create(connection, now, name, language)
+    add_identity(connection, customer_id, kind, typed, now)
+    return Customer(customer_id, name, language, None, None, None)
+
+
+def add_identity(
+    connection: Connection,
+    customer_id: int,
+    kind: IdentityKind,
+    typed: str,
+    now: datetime,
+) -> bool:
+    """Whether the identity is this customer's now; False where another has it."""
+    connection.execute(
+        upsert(connection, identities)
+        .values(
+            customer_id=customer_id,
+            kind=kind,
+            value=normalise(kind, typed),
+            typed=typed,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["kind", "value"])
+    )
+    owner = find(connection, kind, typed)
+    return owner is not None and owner.id == customer_id
+
+
+def address_of(
+    connection: Connection, customer_id: int, channel: Channel
+) -> str | None:
+    """Where this customer is reached on a channel; None where nowhere."""
+    return connection.scalar(
+        select(identities.c.value)
+        .where(
+            identities.c.customer_id == customer_id,
+            identities.c.kind == channel.value,
+            identities.c.unreachable_reason.is_(None),
+        )
+        .order_by(identities.c.id)
+        .limit(1)
+    )
+
+
+def set_language(
+    connection: Connection, customer_id: int, language: str, now: datetime
+) -> None:
+    """Remember the language that the customer chose."""
+    connection.execute(
+        update(customers)
+        .where(customers.c.id == customer_id)
+        .values(language=language, updated_at=now)
+    )
+
+
+def set_unreachable(
+    connection: Connection, kind: IdentityKind, value: str, reason: str | None
+) -> None:
+    """Switch an address off with a reason, or on again with None."""
+    connection.execute(
+        update(identities)
+        .where(identities.c.kind == kind, identities.c.value == value)
+        .values(unreachable_reason=reason)
+    )
+
+
+def record_consent(
+    connection: Connection,
+    customer_id: int,
+    channel: Channel,
+    topic: str,
+    state: ConsentState,
+    source: str,
+    now: datetime,
+    proof: str | None = None,
+) -> None:
+    """Add one row to the ledger; the newest per channel and topic counts."""
+    connection.execute(
+        insert(consents).values(
+            customer_id=customer_id,
+            channel=channel,
+            topic=topic,
+            state=state,
+            source=source,
+            proof=proof,
+            at=now,
+        )
+    )
+    changes.record(connection, "consent", customer_id, now, state=state)
+
+
+def withdraw_everywhere(
+    connection: Connection,
+    customer_id: int,
+    source: str,
+    now: datetime,
+    proof: str | None = None,
+) -> None:
+    """No more campaigns on any channel and topic, as `/stop` asks."""
+    for channel in Channel:
+        record_consent(
+            connection,
+            customer_id,
+            channel,
+            ALL_TOPICS,
+            ConsentState.WITHDRAWN,
+            source,
+            now,
+            proof,
+        )
+
+
+def has_consent(
+    connection: Connection, customer_id: int, channel: Channel, topic: str
+) -> bool:
+    """Whether the newest row for the topic, or for all topics, grants it."""
+    state = connection.scalar(
+        select(consents.c.state)
+        .where(
+            consents.c.customer_id == customer_id,
+            consents.c.channel == channel,
+            consents.c.topic.in_((topic, ALL_TOPICS)),
+        )
+        .order_by(consents.c.id.desc())
+        .limit(1)
+    )
+    return state == ConsentState.GRANTED
+
+
+def suppress(
+    connection: Connection, channel: Channel, address: str, reason: str, now: datetime
+) -> None:
+    """Never write to this address again; a second time changes nothing."""
+    digest = installation.address_hmac(installation.key(connection, "address"), address)
+    connection.execute(
+        upsert(connection, suppressions)
+        .values(channel=channel, address_hmac=digest, reason=reason, at=now)
+        .on_conflict_do_nothing(index_elements=["channel", "address_hmac"])
+    )
+
+
+def is_suppressed(connection: Connection, channel: Channel, address: str) -> bool:
+    """Whether the address may never be written to."""
+    digest = installation.address_hmac(installation.key(connection, "address"), address)
+    return (
+        connection.scalar(
+            select(func.count())
+            .select_from(suppressions)
+            .where(
+                suppressions.c.channel == channel,
+                suppressions.c.address_hmac == digest,
+            )
+        )
+        or 0
+    ) > 0
+
+
+def _normalise_email(value: str) -> str:
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  slow
+
+    try:
+        checked = validate_email(value, check_deliverability=False)
+    except EmailNotValidError as error:
+        raise DataError(
+            Problem("an e-mail address is expected", value, hint=str(error))
+        ) from error
+    return checked.normalized.lower()
+
+
+def _customer(row: object) -> Customer:
+    return Customer(
+        id=row.id,  # type: ignore[attr-defined]
+        name=row.name,  # type: ignore[attr-defined]
+        language=row.language,  # type: ignore[attr-defined]
+        city=row.city,  # type: ignore[attr-defined]
+        country=row.country,  # type: ignore[attr-defined]
+        alias_of=row.alias_of,  # type: ignore[attr-defined]
+    )
