@@ -1,4 +1,4 @@
-"""Customers with what identifies them, what they agreed to, and who may not be written."""
+"""Customers: what identifies them, what they agreed to, whom never to write to."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def create(
     language: str | None = None,
 ) -> int:
     """A new customer's id."""
-    customer_id = connection.execute(
+    customer_id: int = connection.execute(
         insert(customers)
         .values(name=name, language=language, created_at=now, updated_at=now)
         .returning(customers.c.id)

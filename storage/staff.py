@@ -33,6 +33,16 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class NewMember:
+    """An account to be made."""
+
+    email: str
+    name: str
+    role: Role
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failures:
     """Failed sign-ins of one account or address since a moment."""
 
@@ -63,40 +73,34 @@ def credentials(connection: Connection, email: str) -> tuple[Member, str] | None
     return (_member(row), row.password_hash) if row else None
 
 
-def add_member(
-    connection: Connection,
-    email: str,
-    name: str,
-    role: Role,
-    password_hash: str,
-    now: datetime,
-) -> int:
+def add_member(connection: Connection, new: NewMember, now: datetime) -> int:
     """A new account's id; refuses an address that has one."""
-    address = _normal(email)
+    address = _normal(new.email)
     if connection.scalar(select(staff.c.id).where(staff.c.email == address)):
         raise StaffError(Problem("this address has an account already", address))
-    result = connection.execute(
-        insert(staff).values(
-            email=address,
-            name=name.strip(),
-            role=role.value,
-            password_hash=password_hash,
-            active=True,
-            created_at=now,
-        )
+    staff_id = int(
+        connection.execute(
+            insert(staff)
+            .values(
+                email=address,
+                name=new.name.strip(),
+                role=new.role.value,
+                password_hash=new.password_hash,
+                active=True,
+                created_at=now,
+            )
+            .returning(staff.c.id)
+        ).scalar_one()
     )
-    staff_id = int(result.inserted_primary_key[0])
-    audit(connection, "staff_added", "staff", staff_id, now, role=role.value)
+    audit(connection, "staff_added", "staff", staff_id, now, role=new.role.value)
     return staff_id
 
 
-def add_first_admin(
-    connection: Connection, email: str, name: str, password_hash: str, now: datetime
-) -> int:
+def add_first_admin(connection: Connection, new: NewMember, now: datetime) -> int:
     """The account of the first run; refused as soon as there is any."""
     if not is_empty(connection):
         raise StaffError(Problem("the first account exists already"))
-    return add_member(connection, email, name, Role.ADMIN, password_hash, now)
+    return add_member(connection, new, now)
 
 
 def change_member(

@@ -1,4 +1,4 @@
-"""Immutable versions of campaigns, articles and phrases: the only content that runs read."""
+"""Immutable versions of campaigns and articles: the only content that runs read."""
 
 from __future__ import annotations
 
