@@ -1,0 +1,477 @@
+"""Read models of the service pages: the queue, a thread, a customer's card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, case, func, select
+
+from core.model import Channel, MessageState, OrderKind, Owner, Sender
+from storage.schema import (
+    campaign_runs,
+    conversation_events,
+    conversations,
+    customers,
+    deliveries,
+    episodes,
+    feedback,
+    identities,
+    memberships,
+    messages,
+    orders,
+    segments,
+    staff,
+)
+
+QUEUE_LIMIT = 100
+THREAD_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """One conversation in the list of the inbox."""
+
+    id: int
+    customer: str
+    channel: Channel
+    owner: Owner
+    staff_name: str | None
+    staff_id: int | None
+    waiting_since: datetime | None
+    last_message_at: datetime
+    last_text: str
+    last_sender: Sender | None
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One conversation as the agent sees it; `version` guards every act."""
+
+    id: int
+    customer_id: int
+    customer: str
+    channel: Channel
+    owner: Owner
+    staff_id: int | None
+    staff_name: str | None
+    version: int
+    language: str
+    waiting_since: datetime | None
+    open: bool
+    episode_id: int | None
+    episode_closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message, or one event between messages (`sender` is None)."""
+
+    id: int
+    at: datetime
+    sender: Sender | None
+    staff_name: str | None
+    text: str
+    labels: tuple[str, ...]
+    state: MessageState | None
+    reason: str | None
+    event: str | None
+    buttons: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One order on a customer's card."""
+
+    ordered_at: datetime
+    kind: OrderKind
+    total_minor: int
+    currency: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One answer to the survey."""
+
+    answered_at: datetime
+    score: int
+    issue: str | None
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """One campaign message that a customer was to get."""
+
+    campaign_key: str
+    run_id: int
+    state: str
+    reason: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Who writes: what an agent should know before answering."""
+
+    id: int
+    name: str
+    language: str | None
+    city: str | None
+    country: str | None
+    since: datetime
+    identities: tuple[tuple[str, str], ...]
+    segment: str | None
+    orders_count: int
+    orders: tuple[OrderLine, ...]
+    scores: tuple[Score, ...]
+    mailings: tuple[Mailing, ...]
+
+
+def waiting_count(connection: Connection) -> int:
+    """How many customers wait for a person."""
+    query = select(func.count()).where(
+        conversations.c.open, conversations.c.owner == Owner.QUEUE
+    )
+    return connection.scalar(query) or 0
+
+
+def queue(connection: Connection) -> list[QueueEntry]:
+    """Open conversations: who waits longest first, then people's, then the bot's."""
+    newest = (
+        select(messages.c.conversation_id, func.max(messages.c.id).label("id"))
+        .group_by(messages.c.conversation_id)
+        .subquery()
+    )
+    order = case(
+        (conversations.c.owner == Owner.QUEUE, 0),
+        (conversations.c.owner == Owner.AGENT, 1),
+        else_=2,
+    )
+    query = (
+        _named(conversations, messages.c.text, messages.c.sender)
+        .outerjoin(newest, newest.c.conversation_id == conversations.c.id)
+        .outerjoin(messages, messages.c.id == newest.c.id)
+        .where(conversations.c.open)
+        .order_by(
+            order,
+            case((order == 0, conversations.c.waiting_since)),
+            conversations.c.last_message_at.desc(),
+        )
+        .limit(QUEUE_LIMIT)
+    )
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def _named(*columns: Any) -> Select[Any]:
+    """Conversations with the names of the customer and of the agent."""
+    return (
+        select(
+            *columns,
+            customers.c.name.label("customer_name"),
+            staff.c.name.label("staff_name"),
+        )
+        .select_from(conversations)
+        .join(customers, customers.c.id == conversations.c.customer_id)
+        .outerjoin(staff, staff.c.id == conversations.c.owner_staff_id)
+    )
+
+
+def _entry(row: Row[Any]) -> QueueEntry:
+    return QueueEntry(
+        id=row.id,
+        customer=_name(row),
+        channel=Channel(row.channel),
+        owner=Owner(row.owner),
+        staff_name=row.staff_name,
+        staff_id=row.owner_staff_id,
+        waiting_since=row.waiting_since,
+        last_message_at=row.last_message_at,
+        last_text=row.text or "",
+        last_sender=Sender(row.sender) if row.sender else None,
+        open=row.open,
+    )
+
+
+def _name(row: Row[Any]) -> str:
+    return row.customer_name or f"#{row.customer_id}"
+
+
+def talk(connection: Connection, conversation_id: int) -> Talk | None:
+    """One conversation with its newest episode."""
+    newest = (
+        select(func.max(episodes.c.id))
+        .where(episodes.c.conversation_id == conversation_id)
+        .scalar_subquery()
+    )
+    query = (
+        _named(
+            conversations,
+            episodes.c.id.label("episode_id"),
+            episodes.c.closed_at.label("episode_closed_at"),
+        )
+        .outerjoin(episodes, episodes.c.id == newest)
+        .where(conversations.c.id == conversation_id)
+    )
+    row = connection.execute(query).first()
+    return _talk(row) if row else None
+
+
+def _talk(row: Row[Any]) -> Talk:
+    return Talk(
+        id=row.id,
+        customer_id=row.customer_id,
+        customer=_name(row),
+        channel=Channel(row.channel),
+        owner=Owner(row.owner),
+        staff_id=row.owner_staff_id,
+        staff_name=row.staff_name,
+        version=row.version,
+        language=row.language,
+        waiting_since=row.waiting_since,
+        open=row.open,
+        episode_id=row.episode_id,
+        episode_closed_at=row.episode_closed_at,
+    )
+
+
+def conversation_id_of(
+    connection: Connection, channel: Channel, address: str
+) -> int | None:
+    """The conversation on a channel's address, if anything was said there."""
+    query = select(conversations.c.id).where(
+        conversations.c.channel == channel, conversations.c.address == address
+    )
+    return connection.scalar(query)
+
+
+def thread(connection: Connection, conversation_id: int) -> list[Line]:
+    """The newest messages and events, oldest first."""
+    said = connection.execute(
+        select(messages, staff.c.name.label("staff_name"))
+        .outerjoin(staff, staff.c.id == messages.c.staff_id)
+        .where(messages.c.conversation_id == conversation_id)
+        .order_by(messages.c.id.desc())
+        .limit(THREAD_LIMIT)
+    )
+    happened = connection.execute(
+        select(conversation_events)
+        .where(conversation_events.c.conversation_id == conversation_id)
+        .order_by(conversation_events.c.id.desc())
+        .limit(THREAD_LIMIT)
+    )
+    names = {
+        f"staff:{row.id}": row.name
+        for row in connection.execute(select(staff.c.id, staff.c.name))
+    }
+    lines = [_message(row) for row in said]
+    lines += [_event(row, names) for row in happened]
+    return sorted(lines, key=lambda line: (line.at, line.sender is None, line.id))
+
+
+def _message(row: Row[Any]) -> Line:
+    return Line(
+        id=row.id,
+        at=row.created_at,
+        sender=Sender(row.sender),
+        staff_name=row.staff_name,
+        text=row.text,
+        labels=tuple(button["label"] for button in row.buttons),
+        state=MessageState(row.state),
+        reason=row.reason,
+        event=None,
+        buttons=tuple(row.buttons),
+    )
+
+
+def _event(row: Row[Any], names: dict[str, str]) -> Line:
+    return Line(
+        id=row.id,
+        at=row.at,
+        sender=None,
+        staff_name=names.get(row.actor),
+        text="",
+        labels=(),
+        state=None,
+        reason=None,
+        event=row.kind,
+    )
+
+
+def card(connection: Connection, customer_id: int) -> Card | None:
+    """What is known of one customer."""
+    row = connection.execute(
+        select(customers).where(customers.c.id == customer_id)
+    ).first()
+    if row is None:
+        return None
+    known = connection.execute(
+        select(identities.c.kind, identities.c.typed)
+        .where(identities.c.customer_id == customer_id)
+        .order_by(identities.c.id)
+    )
+    bought = and_(orders.c.customer_id == customer_id, orders.c.kind == OrderKind.SALE)
+    return Card(
+        id=row.id,
+        name=row.name or f"#{row.id}",
+        language=row.language,
+        city=row.city,
+        country=row.country,
+        since=row.created_at,
+        identities=tuple((kind, typed) for kind, typed in known),
+        segment=_segment(connection, customer_id),
+        orders_count=connection.scalar(select(func.count()).where(bought)) or 0,
+        orders=_orders(connection, customer_id),
+        scores=_scores(connection, customer_id),
+        mailings=_mailings(connection, customer_id),
+    )
+
+
+def _segment(connection: Connection, customer_id: int) -> str | None:
+    return connection.scalar(
+        select(segments.c.name)
+        .join(memberships, memberships.c.segment_id == segments.c.id)
+        .where(memberships.c.customer_id == customer_id)
+        .order_by(memberships.c.model_run_id.desc())
+        .limit(1)
+    )
+
+
+def _orders(connection: Connection, customer_id: int) -> tuple[OrderLine, ...]:
+    rows = connection.execute(
+        select(orders)
+        .where(orders.c.customer_id == customer_id)
+        .order_by(orders.c.ordered_at.desc())
+        .limit(5)
+    )
+    return tuple(
+        OrderLine(
+            row.ordered_at,
+            OrderKind(row.kind),
+            row.total_minor,
+            row.currency,
+            row.external_id,
+        )
+        for row in rows
+    )
+
+
+def _scores(connection: Connection, customer_id: int) -> tuple[Score, ...]:
+    rows = connection.execute(
+        select(feedback)
+        .where(feedback.c.customer_id == customer_id, feedback.c.score.is_not(None))
+        .order_by(feedback.c.answered_at.desc())
+        .limit(5)
+    )
+    return tuple(
+        Score(row.answered_at, row.score, row.issue, row.comment) for row in rows
+    )
+
+
+def _mailings(connection: Connection, customer_id: int) -> tuple[Mailing, ...]:
+    at = func.coalesce(deliveries.c.ended_at, deliveries.c.planned_at)
+    rows = connection.execute(
+        select(deliveries, campaign_runs.c.campaign_key)
+        .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
+        .where(deliveries.c.customer_id == customer_id)
+        .order_by(at.desc())
+        .limit(5)
+    )
+    return tuple(
+        Mailing(
+            row.campaign_key,
+            row.campaign_run_id,
+            row.state,
+            row.reason,
+            row.ended_at or row.planned_at,
+        )
+        for row in rows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which episodes a figure is made of."""
+
+    since: datetime
+    until: datetime
+    channel: Channel | None = None
+    score: int | None = None
+    unsatisfied: bool = False
+    issue: str | None = None
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeRow:
+    """One episode behind a figure."""
+
+    conversation_id: int
+    customer: str
+    channel: Channel
+    opened_at: datetime
+    closed_at: datetime | None
+    ended: str | None
+    score: int | None
+    issue: str | None
+    comment: str | None
+
+
+def episodes_behind(
+    connection: Connection, wanted: Wanted, limit: int, offset: int
+) -> tuple[int, list[EpisodeRow]]:
+    """How many episodes a figure counts, and one page of them, newest first."""
+    base = (
+        select(
+            episodes,
+            conversations.c.channel,
+            conversations.c.customer_id,
+            customers.c.name.label("customer_name"),
+            feedback.c.score,
+            feedback.c.issue,
+            feedback.c.comment,
+        )
+        .join(conversations, conversations.c.id == episodes.c.conversation_id)
+        .join(customers, customers.c.id == conversations.c.customer_id)
+        .outerjoin(feedback, feedback.c.episode_id == episodes.c.id)
+        .where(*_conditions(wanted))
+    )
+    total = connection.scalar(select(func.count()).select_from(base.subquery())) or 0
+    rows = connection.execute(
+        base.order_by(episodes.c.id.desc()).limit(limit).offset(offset)
+    )
+    return total, [_episode(row) for row in rows]
+
+
+def _conditions(wanted: Wanted) -> list[Any]:
+    about_scores = wanted.answered or wanted.unsatisfied or wanted.score or wanted.issue
+    at = feedback.c.answered_at if about_scores else episodes.c.opened_at
+    found: list[Any] = [at >= wanted.since, at < wanted.until]
+    if wanted.channel:
+        found.append(conversations.c.channel == wanted.channel)
+    if about_scores:
+        found.append(feedback.c.score.is_not(None))
+    if wanted.score:
+        found.append(feedback.c.score == wanted.score)
+    if wanted.unsatisfied:
+        found.append(feedback.c.score <= 3)
+    if wanted.issue:
+        found.append(feedback.c.issue == wanted.issue)
+    return found
+
+
+def _episode(row: Row[Any]) -> EpisodeRow:
+    return EpisodeRow(
+        row.conversation_id,
+        _name(row),
+        Channel(row.channel),
+        row.opened_at,
+        row.closed_at,
+        row.ended,
+        row.score,
+        row.issue,
+        row.comment,
+    )

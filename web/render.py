@@ -1,0 +1,169 @@
+"""Pages: templates in the reader's language, and error pages in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from core.errors import Problem
+from core.model import Role
+from core.settings import Settings
+from storage import console
+from storage.staff import Member
+from web import languages
+from web.access import services
+from web.assets import Assets
+from web.icons import icon
+from web.languages import LOCALES, Reader
+from web.words import N_
+
+FOLDER = Path(__file__).parent / "pages"
+LANGUAGE_COOKIE = "language"
+FILTERS = (
+    "number",
+    "signed",
+    "percent",
+    "money",
+    "day",
+    "moment",
+    "clock_time",
+    "span",
+    "duration",
+    "file_size",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the rail."""
+
+    path: str
+    name: str
+    icon: str
+    roles: frozenset[Role]
+
+
+_ALL = frozenset(Role)
+_SERVICE = frozenset({Role.AGENT, Role.LEAD, Role.ADMIN})
+_OUTREACH = frozenset({Role.MARKETER, Role.LEAD, Role.ADMIN})
+PLACES = (
+    Place("/inbox", N_("Inbox"), "inbox", _SERVICE),
+    Place("/satisfaction", N_("Satisfaction"), "satisfaction", _ALL),
+    Place("/campaigns", N_("Campaigns"), "campaigns", _OUTREACH),
+    Place("/mailbox", N_("Mailbox"), "mailbox", _OUTREACH),
+    Place("/settings", N_("Settings"), "settings", _ALL),
+)
+
+REASONS = {
+    400: N_("The request could not be read."),
+    401: N_("Please sign in."),
+    403: N_("Your role does not open this page. Ask an administrator for access."),
+    404: N_("There is nothing at this address. It may have been moved or removed."),
+    405: N_("This page can't be used in this way. Go back and try the button there."),
+    409: N_("Somebody else was faster. Look at the page again."),
+    413: N_("That is too long to be sent. Shorten it and try again."),
+    422: N_("A field is missing or of the wrong form."),
+    429: N_("Too many tries. Wait a moment, then try again."),
+    500: N_("The program met an error. It is in the log; try again in a moment."),
+}
+
+
+class Pages:
+    """Renders templates; one environment per language."""
+
+    def __init__(self, settings: Settings, assets: Assets) -> None:
+        self._settings = settings
+        self._zone = ZoneInfo(settings.shop.timezone)
+        self._environments = {
+            locale: self._environment(Reader(locale, self._zone), assets)
+            for locale in LOCALES
+        }
+
+    def reader(self, request: Request) -> Reader:
+        """Who reads: language by cookie, browser or shop."""
+        locale = languages.choose(
+            request.cookies.get(LANGUAGE_COOKIE),
+            request.headers.get("accept-language", ""),
+            self._settings.shop.languages[0],
+        )
+        return Reader(locale, self._zone)
+
+    def html(self, reader: Reader, name: str, values: dict[str, Any]) -> str:
+        return self._environments[reader.locale].get_template(name).render(values)
+
+    def plain(
+        self, request: Request, template: str, status_code: int = 200, **values: Any
+    ) -> HTMLResponse:
+        """A page without the rail: sign-in, chat, public pages."""
+        reader = self.reader(request)
+        values |= {"reader": reader, "path": request.url.path}
+        return HTMLResponse(self.html(reader, template, values), status_code)
+
+    async def page(
+        self,
+        request: Request,
+        member: Member,
+        template: str,
+        status_code: int = 200,
+        **values: Any,
+    ) -> HTMLResponse:
+        """A page of the console for this member."""
+        service = services(request)
+        waiting = await service.database.read(console.waiting_count)
+        places = [
+            place
+            for place in PLACES
+            if member.role in place.roles
+            and (place.path != "/mailbox" or service.maildir is not None)
+        ]
+        frame = {"member": member, "places": places, "waiting": waiting}
+        return self.plain(request, template, status_code, **frame, **values)
+
+    def error(
+        self, request: Request, status_code: int, problems: tuple[Problem, ...] = ()
+    ) -> HTMLResponse:
+        """What went wrong, in words, with the way back."""
+        reason = REASONS.get(status_code, REASONS[500 if status_code > 499 else 400])
+        return self.plain(
+            request,
+            "error.html",
+            status_code,
+            reason=reason,
+            code=status_code,
+            problems=problems,
+        )
+
+    def _environment(self, reader: Reader, assets: Assets) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(FOLDER),
+            autoescape=True,
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        catalogue = languages.translations(reader.locale)
+        environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+        for name in FILTERS:
+            environment.filters[name] = getattr(reader, name)
+        environment.filters["word"] = reader.word
+        environment.filters["translated"] = reader.text
+        environment.globals |= {
+            "shop": self._settings.shop,
+            "assets": assets,
+            "icon": icon,
+            "locales": LOCALES,
+        }
+        return environment
+
+
+def pages(request: Request) -> Pages:
+    """The renderer of this program."""
+    found: Pages = request.app.state.pages
+    return found

@@ -1,0 +1,28 @@
+"""What the pages need from the rest of the program; `app.wiring` makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.clock import Clock
+from core.settings import ROOT, Settings
+from storage.database import Database
+
+NODE_MODULES = ROOT / "node_modules"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The open parts of one running program.
+
+    `setup_code` is what the first administrator types: the server prints it at
+    start while there is no staff. `maildir` is the demo's mailbox, if it runs.
+    """
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    setup_code: str | None = None
+    maildir: Path | None = None
+    vendor: Path = NODE_MODULES

@@ -1,0 +1,125 @@
+"""The words that people read for the program's codes, ready for translation."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+def N_(text: str) -> str:  # noqa: N802  gettext's own name for "translate later"
+    """Mark a text for the catalogue."""
+    return text
+
+
+class Kind(StrEnum):
+    """Which list of codes a word belongs to."""
+
+    ROLE = "role"
+    CHANNEL = "channel"
+    SKIP = "skip"
+    DELIVERY = "delivery"
+    RUN = "run"
+    ISSUE = "issue"
+    SCORE = "score"
+    OWNER = "owner"
+    SENDER = "sender"
+    MESSAGE = "message"
+    ENDED = "ended"
+
+
+WORDS: dict[Kind, dict[str, str]] = {
+    Kind.ROLE: {
+        "agent": N_("Agent"),
+        "marketer": N_("Marketer"),
+        "lead": N_("Team lead"),
+        "admin": N_("Administrator"),
+    },
+    Kind.CHANNEL: {
+        "email": N_("E-mail"),
+        "telegram": N_("Telegram"),
+        "webchat": N_("Web chat"),
+    },
+    Kind.SKIP: {
+        "holdout": N_("Held out, to measure the effect"),
+        "no_consent": N_("Did not agree to such messages"),
+        "no_address": N_("No address on these channels"),
+        "suppressed": N_("On the do-not-contact list"),
+        "unreachable": N_("Channel switched off after a permanent error"),
+        "capped": N_("Got enough messages lately"),
+        "quiet_hours": N_("Quiet hours until the run expired"),
+        "open_conversation": N_("Talks with service right now"),
+        "low_score": N_("Gave a low score lately"),
+        "outside_segment": N_("Left the segment"),
+        "no_offer": N_("No fitting offer"),
+        "no_quota": N_("Budget or capacity used up"),
+        "render_error": N_("The message could not be written"),
+        "merged": N_("Merged with another customer"),
+    },
+    Kind.DELIVERY: {
+        "planned": N_("Planned"),
+        "claimed": N_("Being sent"),
+        "sending": N_("Being sent"),
+        "deferred": N_("Waits for another try"),
+        "accepted": N_("Sent"),
+        "rejected": N_("Refused by the receiver"),
+        "uncertain": N_("Unknown whether it arrived"),
+        "skipped": N_("Got nothing"),
+        "suppressed": N_("On the do-not-contact list"),
+        "expired": N_("Too late to send"),
+        "cancelled": N_("Cancelled"),
+    },
+    Kind.RUN: {
+        "draft": N_("Draft"),
+        "scheduled": N_("Scheduled"),
+        "planning": N_("Planning"),
+        "running": N_("Running"),
+        "paused": N_("Paused"),
+        "finished": N_("Finished"),
+        "cancelled": N_("Cancelled"),
+    },
+    Kind.ISSUE: {
+        "late_delivery": N_("Late delivery"),
+        "refund_not_received": N_("Refund not received"),
+        "wrong_or_damaged_item": N_("Wrong or damaged item"),
+        "size_or_fit": N_("Size or fit"),
+        "no_answer_from_a_person": N_("No answer from a person"),
+        "other": N_("Something else"),
+    },
+    Kind.SCORE: {
+        "1": N_("Very dissatisfied"),
+        "2": N_("Dissatisfied"),
+        "3": N_("Neutral"),
+        "4": N_("Satisfied"),
+        "5": N_("Very satisfied"),
+    },
+    Kind.OWNER: {
+        "bot": N_("The bot answers"),
+        "queue": N_("Waits for a person"),
+        "agent": N_("A person answers"),
+    },
+    Kind.SENDER: {
+        "customer": N_("Customer"),
+        "bot": N_("Bot"),
+        "agent": N_("Agent"),
+        "system": N_("System"),
+    },
+    Kind.MESSAGE: {
+        "received": "",
+        "queued": N_("waits to be sent"),
+        "sending": N_("being sent"),
+        "sent": N_("sent"),
+        "failed": N_("not delivered"),
+        "uncertain": N_("unknown whether it arrived"),
+    },
+    Kind.ENDED: {
+        "resolved": N_("Answered by a person"),
+        "contained": N_("Answered by the bot"),
+        "abandoned": N_("Customer left without an answer"),
+    },
+}
+
+
+def word(kind: Kind | str, code: str | None) -> str:
+    """The English words for a code; an unknown code is shown readable."""
+    if code is None:
+        return ""
+    return WORDS[Kind(kind)].get(code, code.replace("_", " "))
