@@ -1,0 +1,1 @@
+"""Answering customers: understand, decide what to say, hand over to a person."""

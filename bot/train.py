@@ -1,0 +1,468 @@
+"""Train the two linear models on an article's wordings, and measure their doubt.
+
+Runs in a child process (`train_in_child`), so that a server never imports
+scikit-learn: `python -m bot.train IN.json OUT_DIR` prints the report as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot import artefact
+from bot.artefact import Manifest, Thresholds
+from bot.embedder import Embedder, make_embedder
+from bot.tokens import character_features, detect_language, normalise, word_features
+from bot.understand import CANDIDATES, Blend, pack, softmax
+from core.errors import DataError, Problem
+from core.settings import ROOT
+
+log = logging.getLogger(__name__)
+
+SEED = 0
+# More questions than this make three folds good enough, and five too slow.
+LARGE_COUNT = 2000
+FOLDS = 5
+FOLDS_LARGE = 3
+WORDS_C = 20.0
+MEANING_C = 20.0
+# "Did you mean" is worth a customer's time where the titles shown hold the right
+# article at least this often.
+WANTED_SUGGESTION_RATIO = 0.5
+SHARPNESS_GRID = np.geomspace(0.4, 4.0, 25)
+NEVER = 1.01  # no probability reaches it
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Features = Callable[[str], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One way to ask for an article; out of scope where `article` is None."""
+
+    text: str
+    article: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a training made: where, its hash and its cross-validated figures."""
+
+    directory: str
+    sha256: str
+    metrics: Mapping[str, float]
+    thresholds: Mapping[str, Thresholds]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """All that a training needs, as it travels to the child process."""
+
+    wordings: tuple[Wording, ...]
+    embedder: str = "use"
+    wanted_precision_ratio: float = 0.95
+    content_hash: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Task:
+        """What `to_json` made."""
+        wordings = tuple(Wording(**row) for row in values["wordings"])
+        return cls(**{**values, "wordings": wordings})
+
+
+def train_in_child(task: Task, directory: Path) -> Report:
+    """Train in a process of its own; blocks, so a server calls it in a thread.
+
+    Raises
+    ------
+    DataError : with what the child had to say
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        source = Path(temporary) / "task.json"
+        source.write_text(json.dumps(task.to_json()), encoding="utf-8")
+        child = subprocess.run(  # noqa: S603 our own module, our own arguments
+            [sys.executable, "-m", "bot.train", str(source), str(directory.resolve())],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+    if child.returncode != 0:
+        last = child.stderr.strip().splitlines()[-1:]
+        raise DataError(Problem("training the bot failed", "".join(last)))
+    values = json.loads(child.stdout)
+    thresholds = {key: Thresholds(**pair) for key, pair in values["thresholds"].items()}
+    return Report(**{**values, "thresholds": thresholds})
+
+
+def train(task: Task, directory: Path) -> Report:
+    """Fit, cross-validate, choose thresholds, save.
+
+    Raises
+    ------
+    DataError : if there are fewer than two articles, or an article with one wording
+    """
+    lesson = Lesson.of(task)
+    embedder = make_embedder(task.embedder)
+    if embedder is None and task.embedder != "none":
+        log.warning("embedder_not_installed", extra={"embedder": task.embedder})
+    views = _views(lesson, embedder)
+    judged = {name: _out_of_fold(view, lesson) for name, view in views.items()}
+    sharpness = {name: _sharpness(judged[name], lesson.labels) for name in judged}
+    scores = _scores(judged, sharpness)
+    thresholds = {
+        blend: choose_thresholds(values, lesson.labels, task.wanted_precision_ratio)
+        for blend, values in scores.items()
+    }
+    metrics = _metrics(scores, thresholds, lesson, task.wanted_precision_ratio)
+    arrays: dict[str, NDArray[Any]] = {}
+    for view in views.values():
+        arrays.update(view.arrays(lesson))
+    manifest = Manifest(
+        articles=lesson.articles,
+        languages=lesson.languages,
+        embedder=embedder.name if embedder else "none",
+        thresholds=thresholds,
+        sharpness=sharpness,
+        metrics=metrics,
+        content_hash=task.content_hash,
+    )
+    digest = artefact.save(directory, manifest, arrays)
+    return Report(str(directory), digest, metrics, thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The wordings in the form that fitting needs; label -1 is out of scope."""
+
+    texts: list[str]
+    labels: Integers
+    articles: tuple[str, ...]
+    languages: Mapping[str, tuple[str, ...]]
+    folds: Integers
+
+    @classmethod
+    def of(cls, task: Task) -> Lesson:
+        """The task's wordings with labels and folds."""
+        counts: dict[str, int] = defaultdict(int)
+        spoken: dict[str, set[str]] = defaultdict(set)
+        for wording in task.wordings:
+            if wording.article is not None:
+                counts[wording.article] += 1
+                spoken[wording.article].add(detect_language(wording.text) or "")
+        _check(counts)
+        articles = tuple(sorted(counts))
+        places = {article: place for place, article in enumerate(articles)}
+        labels = [
+            -1 if wording.article is None else places[wording.article]
+            for wording in task.wordings
+        ]
+        return cls(
+            texts=[normalise(wording.text) for wording in task.wordings],
+            labels=np.array(labels, dtype=np.int64),
+            articles=articles,
+            languages={key: tuple(sorted(spoken[key] - {""})) for key in articles},
+            folds=_folds(np.array(labels, dtype=np.int64)),
+        )
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which rows belong to an article."""
+        return np.asarray(self.labels >= 0)
+
+
+class WordsView:
+    """TF-IDF over words and characters, and a logistic regression on it."""
+
+    name = Blend.WORDS
+    parts: tuple[tuple[str, Features], ...] = (
+        ("word", word_features),
+        ("character", character_features),
+    )
+
+    def __init__(self, texts: list[str]) -> None:
+        # Analysed once; the folds only count and weigh.
+        self._analysed = {
+            name: [features(text) for text in texts] for name, features in self.parts
+        }
+
+    def logits(self, train: Integers, test: Integers, labels: Integers) -> Floats:
+        """Scores of the rows `test` by a model fitted on the rows `train`."""
+        from scipy import sparse
+
+        matrices = [self._weigh(name, train) for name, _ in self.parts]
+        model = _regression(WORDS_C).fit(
+            sparse.hstack([fitted for _, fitted in matrices], format="csr"),
+            labels[train],
+        )
+        tested = [
+            vectoriser.transform([self._analysed[name][row] for row in test])
+            for (name, _), (vectoriser, _) in zip(self.parts, matrices, strict=True)
+        ]
+        return _decision(model, sparse.hstack(tested, format="csr"))
+
+    def arrays(self, lesson: Lesson) -> dict[str, NDArray[Any]]:
+        """The model fitted on all rows."""
+        from scipy import sparse
+
+        rows = np.flatnonzero(lesson.known)
+        matrices = [self._weigh(name, rows) for name, _ in self.parts]
+        model = _regression(WORDS_C).fit(
+            sparse.hstack([fitted for _, fitted in matrices], format="csr"),
+            lesson.labels[rows],
+        )
+        coefficients, intercept = _two_sided(model)
+        arrays: dict[str, NDArray[Any]] = {"words_intercept": intercept}
+        start = 0
+        for (name, _), (vectoriser, _) in zip(self.parts, matrices, strict=True):
+            vocabulary = vectoriser.get_feature_names_out().tolist()
+            end = start + len(vocabulary)
+            arrays[f"{name}_vocabulary"] = pack(vocabulary)
+            arrays[f"{name}_idf"] = vectoriser.idf_.astype(np.float32)
+            arrays[f"{name}_coefficients"] = coefficients[start:end]
+            start = end
+        return arrays
+
+    def _weigh(self, name: str, rows: Integers) -> tuple[Any, Any]:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        vectoriser = TfidfVectorizer(
+            analyzer=_as_it_is,
+            sublinear_tf=True,
+            dtype=np.float32,
+            min_df=2 if len(rows) > LARGE_COUNT else 1,
+        )
+        return vectoriser, vectoriser.fit_transform(
+            [self._analysed[name][row] for row in rows]
+        )
+
+
+class MeaningView:
+    """Sentence vectors, and a logistic regression on them."""
+
+    name = Blend.MEANING
+
+    def __init__(self, texts: list[str], embedder: Embedder) -> None:
+        self._vectors = embedder.encode(texts)
+
+    def logits(self, train: Integers, test: Integers, labels: Integers) -> Floats:
+        """Scores of the rows `test` by a model fitted on the rows `train`."""
+        model = _regression(MEANING_C).fit(self._vectors[train], labels[train])
+        return _decision(model, self._vectors[test])
+
+    def arrays(self, lesson: Lesson) -> dict[str, NDArray[Any]]:
+        """The model fitted on all rows."""
+        rows = np.flatnonzero(lesson.known)
+        model = _regression(MEANING_C).fit(self._vectors[rows], lesson.labels[rows])
+        coefficients, intercept = _two_sided(model)
+        return {
+            "meaning_coefficients": coefficients,
+            "meaning_intercept": intercept,
+        }
+
+
+View = WordsView | MeaningView
+
+
+def _views(lesson: Lesson, embedder: Embedder | None) -> dict[str, View]:
+    views: dict[str, View] = {Blend.WORDS.value: WordsView(lesson.texts)}
+    if embedder is not None:
+        views[Blend.MEANING.value] = MeaningView(lesson.texts, embedder)
+    return views
+
+
+def choose_thresholds(scores: Floats, labels: Integers, wanted: float) -> Thresholds:
+    """The lowest scores that keep the promises, on rows the models had not seen.
+
+    At or above `answer` a share `wanted` of all rows (out-of-scope ones count as
+    wrong) has its right article on top; between `suggest` and `answer` half of them
+    have it among the titles shown. Where no score keeps the first promise the bot
+    never answers by itself.
+    """
+    top = scores.max(axis=1)
+    right = scores.argmax(axis=1) == labels
+    answer = _lowest_score(top, right, wanted)
+    order = np.argsort(-scores, axis=1)[:, :CANDIDATES]
+    shown = (order == labels[:, None]).any(axis=1)
+    grey = top < answer
+    suggest = _lowest_score(top[grey], shown[grey], WANTED_SUGGESTION_RATIO)
+    return Thresholds(answer, min(suggest, answer))
+
+
+def _lowest_score(top: Floats, right: NDArray[np.bool_], wanted: float) -> float:
+    order = np.argsort(-top, kind="stable")
+    precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    # Rows of one score are taken or left together.
+    last = np.append(np.diff(top[order]) < 0, True)[: len(order)]
+    kept = np.flatnonzero((precision >= wanted) & last)
+    return float(top[order][kept[-1]]) if len(kept) else NEVER
+
+
+def _out_of_fold(view: View, lesson: Lesson) -> Floats:
+    """Logits of every row by models that saw neither it nor anything out of scope."""
+    found = np.zeros((len(lesson.labels), len(lesson.articles)))
+    for fold in range(int(lesson.folds.max()) + 1):
+        test = np.flatnonzero(lesson.folds == fold)
+        train = np.flatnonzero((lesson.folds != fold) & lesson.known)
+        found[test] = view.logits(train, test, lesson.labels)
+    return found
+
+
+def _folds(labels: Integers) -> Integers:
+    """Rows of each label dealt out in turn, in a seeded order."""
+    random = np.random.default_rng(SEED)
+    rarest = int(np.bincount(labels[labels >= 0]).min())
+    count = min(FOLDS_LARGE if len(labels) > LARGE_COUNT else FOLDS, rarest)
+    folds = np.zeros(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        rows = random.permutation(np.flatnonzero(labels == label))
+        folds[rows] = (np.arange(len(rows)) + random.integers(count)) % count
+    return folds
+
+
+def _sharpness(logits: Floats, labels: Integers) -> float:
+    """The factor on the logits that makes probabilities honest (least log loss)."""
+    known = labels >= 0
+    rows = np.arange(int(known.sum()))
+    losses = [
+        -np.log(softmax(logits[known] * factor)[rows, labels[known]] + 1e-12).mean()
+        for factor in SHARPNESS_GRID
+    ]
+    return float(SHARPNESS_GRID[int(np.argmin(losses))])
+
+
+def _scores(
+    judged: Mapping[str, Floats], sharpness: Mapping[str, float]
+) -> dict[str, Floats]:
+    scores = {name: softmax(judged[name] * sharpness[name]) for name in judged}
+    if len(scores) > 1:
+        scores[Blend.BOTH.value] = np.mean(list(scores.values()), axis=0)
+    return scores
+
+
+def _metrics(
+    scores: Mapping[str, Floats],
+    thresholds: Mapping[str, Thresholds],
+    lesson: Lesson,
+    wanted: float,
+) -> dict[str, float]:
+    best = Blend.BOTH.value if Blend.BOTH.value in scores else Blend.WORDS.value
+    known = lesson.known
+    metrics = {
+        "articles": float(len(lesson.articles)),
+        "wordings": float(known.sum()),
+        "out_of_scope": float((~known).sum()),
+        "wanted_precision": wanted,
+    }
+    for blend, values in scores.items():
+        right = values.argmax(axis=1) == lesson.labels
+        metrics[f"accuracy_{blend}"] = float(right[known].mean())
+    metrics.update(_accuracy_per_language(scores[best], lesson))
+    metrics["accuracy"] = metrics[f"accuracy_{best}"]
+    metrics.update(_doubt(scores[best], thresholds[best], lesson.labels))
+    return metrics
+
+
+def _accuracy_per_language(scores: Floats, lesson: Lesson) -> dict[str, float]:
+    spoken = np.array([detect_language(text) or "" for text in lesson.texts])
+    right = scores.argmax(axis=1) == lesson.labels
+    return {
+        f"accuracy_{language}": float(right[lesson.known & (spoken == language)].mean())
+        for language in sorted(set(spoken[lesson.known]) - {""})
+    }
+
+
+def _doubt(
+    scores: Floats, thresholds: Thresholds, labels: Integers
+) -> dict[str, float]:
+    known = labels >= 0
+    top = scores.max(axis=1)
+    right = scores.argmax(axis=1) == labels
+    answered = top >= thresholds.answer
+    figures = {
+        "answered_ratio": float(answered[known].mean()),
+        "suggested_ratio": float(
+            ((top >= thresholds.suggest) & ~answered)[known].mean()
+        ),
+        "precision": float(right[answered].mean()) if answered.any() else 0.0,
+    }
+    if not known.all():
+        figures["out_of_scope_auroc"] = auroc(top[known], top[~known])
+        figures["out_of_scope_answered_ratio"] = float(answered[~known].mean())
+    return figures
+
+
+def auroc(positive: Floats, negative: Floats) -> float:
+    """The chance that a positive row scores above a negative one; ties count half."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.concatenate([positive, negative]))
+    above = ranks[: len(positive)].sum() - len(positive) * (len(positive) + 1) / 2
+    return float(above / (len(positive) * len(negative)))
+
+
+def _regression(strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=strength, max_iter=1000, tol=1e-3)
+
+
+def _decision(model: Any, rows: Any) -> Floats:
+    found = np.asarray(model.decision_function(rows), dtype=np.float64)
+    # Of two classes scikit-learn keeps one column, for the second.
+    return np.stack([-found, found], axis=1) / 2 if found.ndim == 1 else found
+
+
+def _two_sided(model: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    coefficients = model.coef_.T.astype(np.float32)
+    intercept = model.intercept_.astype(np.float32)
+    if coefficients.shape[1] == 1:
+        coefficients = np.hstack([-coefficients, coefficients]) / 2
+        intercept = np.hstack([-intercept, intercept]) / 2
+    return np.ascontiguousarray(coefficients), intercept
+
+
+def _as_it_is(features: Sequence[str]) -> Sequence[str]:
+    return features
+
+
+def _check(counts: Mapping[str, int]) -> None:
+    if len(counts) < 2:
+        raise DataError(Problem("at least two articles are expected", str(len(counts))))
+    thin = [article for article, count in sorted(counts.items()) if count < 2]
+    if thin:
+        raise DataError(
+            Problem("each article needs at least two wordings", ", ".join(thin))
+        )
+
+
+def main() -> int:
+    """Entry of the child process."""
+    source, directory = sys.argv[1:]
+    task = Task.from_json(json.loads(Path(source).read_text(encoding="utf-8")))
+    try:
+        report = train(task, Path(directory))
+    except DataError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(json.dumps(asdict(report)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
