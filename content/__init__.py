@@ -1,0 +1,1 @@
+"""Texts and campaigns as data: parsing, the template sandbox, lint and rendering."""
