@@ -19,6 +19,7 @@ FEATURES = {
     "frequency": "int64",
     "monetary_value": "float64",
     "total_spent": "float64",
+    "net_spent": "float64",
     "tenure_days": "float64",
     "purchase_frequency": "float64",
     "short_history": "bool",
@@ -37,6 +38,7 @@ RFM = {
     "frequency": "int64",
     "monetary_value": "float64",
     "total_spent": "float64",
+    "net_spent": "float64",
 }
 
 
@@ -54,9 +56,10 @@ def rfm_table(orders: pd.DataFrame, asof: datetime) -> pd.DataFrame:
     -------
     DataFrame indexed by customer_id (int64, ascending): recency_days (int64, whole
     days since the last sale, >= 0), frequency (int64, sales, >= 1), monetary_value
-    (float, mean amount of a sale), total_spent (float, sales less returns; negative
-    where what came back was bought before the data begin). A sale of amount 0
-    counts. Orders without a customer are left out. Empty input gives an empty table.
+    (float, mean amount of a sale), total_spent (float, all sales), net_spent (float,
+    sales less returns; negative where what came back was bought before the data
+    begin). A sale of amount 0 counts. Orders without a customer are left out.
+    Empty input gives an empty table.
 
     Raises
     ------
@@ -74,13 +77,14 @@ def rfm_table(orders: pd.DataFrame, asof: datetime) -> pd.DataFrame:
         return empty_table(RFM, "customer_id")
     by_customer = sales.groupby("customer_id")
     recency = _days_until(by_customer["ordered_at"].max(), asof)
-    spent = known.groupby("customer_id")["amount"].sum()
+    net = known.groupby("customer_id")["amount"].sum()
     table = pd.DataFrame(
         {
             "recency_days": recency,
             "frequency": by_customer.size(),
             "monetary_value": by_customer["amount"].mean(),
-            "total_spent": spent.reindex(recency.index),
+            "total_spent": by_customer["amount"].sum(),
+            "net_spent": net.reindex(recency.index),
         }
     )
     return table.astype(RFM)
@@ -141,8 +145,9 @@ def customer_features(
     -------
     DataFrame indexed by customer_id with the columns and dtypes of `FEATURES`:
 
-    - recency_days, frequency, monetary_value, total_spent as in `rfm_table`; without
-      a sale frequency and total_spent are 0 or less, the other two missing
+    - recency_days, frequency, monetary_value, total_spent, net_spent as in
+      `rfm_table`; without a sale frequency and total_spent are 0, net_spent is 0 or
+      less, the other two are missing
     - tenure_days: whole days since the first sale
     - purchase_frequency: frequency / (tenure_days / 30), sales per 30 days; a tenure
       of 0 counts as 1 day; short_history is true below 30 days, where it exaggerates
@@ -175,7 +180,13 @@ def customer_features(
         _service(feedback, conversations, asof),
     ]
     table = pd.concat([part.reindex(index) for part in parts], axis=1)
-    counts = ["frequency", "total_spent", "ratings_count", "contacts_count"]
+    counts = [
+        "frequency",
+        "total_spent",
+        "net_spent",
+        "ratings_count",
+        "contacts_count",
+    ]
     table[counts] = table[counts].fillna(0)
     table["short_history"] = table["tenure_days"] < SHORT_HISTORY_DAYS
     table["contacts_per_order"] = table["contacts_count"] / table["frequency"].where(
@@ -232,14 +243,11 @@ def _purchases(
     sums = known.groupby(["kind", "customer_id"])["amount"].sum()
     sold = sums.get("sale", pd.Series(dtype="float64"))
     returned = sums.get("return", pd.Series(dtype="float64"))
-    # A customer may have returns alone: their total is below 0, the rest missing.
+    # A customer may have returns alone: net_spent is below 0, the rest missing.
     table = table.reindex(table.index.union(returned.index).astype("int64"))
-    table["total_spent"] = sold.reindex(table.index).fillna(0.0) + returned.reindex(
-        table.index
-    ).fillna(0.0)
-    table["returns_ratio"] = -returned.reindex(table.index).fillna(0.0) / sold.where(
-        sold > 0
-    ).reindex(table.index)
+    back = -returned.reindex(table.index).fillna(0.0)
+    table["net_spent"] = table["total_spent"].fillna(0.0) - back
+    table["returns_ratio"] = back / sold.where(sold > 0).reindex(table.index)
     sales = known[known["kind"] == "sale"]
     first = sales.groupby("customer_id")["ordered_at"].min()
     table["tenure_days"] = _days_until(first, asof).reindex(table.index)

@@ -87,6 +87,7 @@ class Bot(Section):
     wanted_precision_ratio: float = Field(0.95, gt=0.5, lt=1)
     seconds_per_waiting_customer: int = Field(240, gt=0)
     idle_close_minutes: float = Field(30.0, gt=0)
+    reopen_minutes: float = Field(60.0, ge=0)
     handling_idle_minutes: float = Field(5.0, gt=0)
     survey_delay_seconds: float = Field(60.0, ge=0)
     survey_cool_down_days: float = Field(7.0, ge=0)
@@ -118,7 +119,7 @@ class Segmentation(Section):
     """One named way to divide customers by k-means."""
 
     name: str = "behaviour"
-    features: list[str] = ["recency_days", "frequency", "monetary_value"]
+    features: list[str] = ["recency_days", "frequency", "total_spent"]
     k: int | Literal["auto"] = "auto"
     log_transform: bool = True
     random_state: int = 42

@@ -82,7 +82,8 @@ def features():
         ("recency_days", 10),
         ("frequency", 2),
         ("monetary_value", 75.0),
-        ("total_spent", 120.0),
+        ("total_spent", 150.0),
+        ("net_spent", 120.0),
         ("tenure_days", 100),
         ("purchase_frequency", 0.6),
         ("short_history", False),
@@ -106,8 +107,8 @@ def test_a_first_purchase_today_counts_as_one_day_and_is_flagged(features):
     assert features.loc[2, "short_history"]
 
 
-def test_returns_without_a_sale_give_a_negative_total_and_no_recency(features):
-    assert features.loc[3, "total_spent"] == -20.0
+def test_returns_without_a_sale_give_a_negative_net_and_no_recency(features):
+    assert features.loc[3, ["total_spent", "net_spent"]].tolist() == [0.0, -20.0]
     assert features.loc[3, "frequency"] == 0
     assert features.loc[3, ["recency_days", "returns_ratio"]].isna().all()
 
@@ -148,13 +149,15 @@ def test_rfm_holds_customers_with_a_sale_only():
             "recency_days": 10,
             "frequency": 2,
             "monetary_value": 75.0,
-            "total_spent": 120.0,
+            "total_spent": 150.0,
+            "net_spent": 120.0,
         },
         2: {
             "recency_days": 0,
             "frequency": 1,
             "monetary_value": 80.0,
             "total_spent": 80.0,
+            "net_spent": 80.0,
         },
     }
 
@@ -167,6 +170,7 @@ def test_rfm_of_no_orders_is_an_empty_table():
         "frequency",
         "monetary_value",
         "total_spent",
+        "net_spent",
     ]
     assert rfm.empty
 
