@@ -50,6 +50,8 @@ from core.model import EpisodeEnd
 
 MISSES_MAX = 2  # then a person
 ASKED_CHARACTERS = 500  # kept of a question, to learn from what it meant
+# "Did this help?" in the customer's own words.
+HELP_WORDS = {Kind.YES: "yes", Kind.THANKS: "yes", Kind.NO: "no"}
 BACK = Choice("back", phrase="button_back")
 DONE = Choice("done", phrase="button_done")
 
@@ -106,8 +108,8 @@ def _typed_choice(scene: Scene, event: Said) -> str | None:
     state, kind = scene.state, event.understanding.kind
     if state.stage is Stage.CLARIFYING:
         return _typed_title(state, event)
-    if state.stage is Stage.ANSWERED and kind in {Kind.YES, Kind.NO}:
-        return kind.value
+    if state.stage is Stage.ANSWERED and kind in HELP_WORDS:
+        return HELP_WORDS[kind]
     return survey.typed_score(scene, event.text)
 
 
@@ -165,6 +167,12 @@ def _privacy(scene: Scene, _: Said) -> Step:
     return _listening(scene).say("privacy").done()
 
 
+def _no(scene: Scene, event: Said) -> Step:
+    if scene.state.stage in {Stage.IDLE, Stage.CLOSED}:  # "anything else?"
+        return _goodbye(scene, event)
+    return _what_now(scene, event)
+
+
 def _what_now(scene: Scene, _: Said) -> Step:
     """A yes or no that answers nothing."""
     if scene.state.stage is Stage.CLARIFYING:
@@ -203,7 +211,7 @@ SMALL_TALK: dict[Kind, Callable[[Scene, Said], Step]] = {
     Kind.SETTINGS: _settings,
     Kind.PRIVACY: _privacy,
     Kind.YES: _what_now,
-    Kind.NO: _what_now,
+    Kind.NO: _no,
 }
 
 
@@ -374,7 +382,7 @@ def _press_article(scene: Scene, article: str) -> Step:
 
 def _helped(scene: Scene) -> Step:
     scene = scene.ask(LogHelp(str(scene.state.article), helped=True))
-    scene = scene.set(stage=Stage.IDLE, helped=True, misses=0)
+    scene = scene.set(stage=Stage.IDLE, misses=0)
     return scene.say("glad", DONE).done()
 
 
@@ -394,7 +402,7 @@ def _none_of_these(scene: Scene) -> Step:
 def _opened(scene: Scene) -> Scene:
     if scene.state.episode_open:
         return scene
-    scene = scene.set(episode_open=True, misses=0, tried=(), helped=False)
+    scene = scene.set(episode_open=True, misses=0, tried=())
     return scene.ask(OpenEpisode())
 
 
@@ -411,7 +419,8 @@ def _close(scene: Scene, ended: EpisodeEnd, *, survey: bool) -> Scene:
 
 
 def _bot_end(state: State) -> EpisodeEnd:
-    return EpisodeEnd.CONTAINED if state.tried else EpisodeEnd.ABANDONED
+    answered = state.tried and not state.misses
+    return EpisodeEnd.CONTAINED if answered else EpisodeEnd.ABANDONED
 
 
 def _idle(scene: Scene) -> Step:

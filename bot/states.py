@@ -49,7 +49,6 @@ class State:
     offered: tuple[str, ...] = ()  # titles of the last "did you mean"
     asked: str = ""  # the question that led to them
     tried: tuple[str, ...] = ()  # articles shown in this episode, for the agent
-    helped: bool = False  # the customer said so in this episode
     acknowledged: bool = False  # words were added while waiting, and we said so
     surveyed_episode: int | None = None
     surveyed_at: datetime | None = None

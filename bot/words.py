@@ -56,15 +56,18 @@ RANK = (
     Kind.SETTINGS,
     Kind.PRIVACY,
     Kind.HELP,
-    Kind.NO,
-    Kind.YES,
     Kind.GOODBYE,
+    Kind.NO,
     Kind.THANKS,
+    Kind.YES,
     Kind.GREETING,
 )
-# Meant wherever they stand, in a short message.
+# Meant wherever they stand in a short message, if the phrase is long enough to mean
+# nothing else: 人工 is a person, 人工皮革 is artificial leather.
 ANYWHERE = (Kind.UPSET, Kind.AGENT)
-ANYWHERE_WORDS = 14
+ANYWHERE_UNITS = 28
+ANYWHERE_LATIN_WORDS = 2
+ANYWHERE_HAN_CHARACTERS = 3
 FILLER = "filler"
 SECTIONS = (*(kind.value for kind in RANK), FILLER)
 HAN_ONLY = re.compile(rf"[{HAN}]+")
@@ -84,25 +87,27 @@ class WordLists:
         if command:
             return COMMANDS.get(command[1], Kind.HELP)
         words = units(plain)
-        kinds, rest = self._consume(words)
-        if not rest:
-            return next((kind for kind in RANK if kind in kinds), None)
-        if len(words) <= 2 * ANYWHERE_WORDS:
+        found, rest = self._consume(words)
+        if rest and len(words) > ANYWHERE_UNITS:
+            return None
+        if rest:
+            kinds = {self.phrases[phrase] for phrase in found if _is_telling(phrase)}
             return next((kind for kind in ANYWHERE if kind in kinds), None)
-        return None
+        kinds = {self.phrases[phrase] for phrase in found}
+        return next((kind for kind in RANK if kind in kinds), None)
 
-    def _consume(self, words: list[str]) -> tuple[set[str], list[str]]:
-        kinds: set[str] = set()
+    def _consume(self, words: list[str]) -> tuple[list[tuple[str, ...]], list[str]]:
+        found: list[tuple[str, ...]] = []
         rest: list[str] = []
         position = 0
         while position < len(words):
             size = self._longest_at(words, position)
             if size:
-                kinds.add(self.phrases[tuple(words[position : position + size])])
+                found.append(tuple(words[position : position + size]))
             else:
                 rest.append(words[position])
             position += size or 1
-        return kinds, rest
+        return found, rest
 
     def _longest_at(self, words: list[str], position: int) -> int:
         for size in range(min(self.longest, len(words) - position), 0, -1):
@@ -117,6 +122,11 @@ def units(plain: str) -> list[str]:
     for piece in PIECE.findall(plain):
         found.extend(piece if HAN_ONLY.fullmatch(piece) else [piece])
     return found
+
+
+def _is_telling(phrase: tuple[str, ...]) -> bool:
+    han = HAN_ONLY.fullmatch("".join(phrase))
+    return len(phrase) >= (ANYWHERE_HAN_CHARACTERS if han else ANYWHERE_LATIN_WORDS)
 
 
 def load_words(directory: Path) -> WordLists:
