@@ -159,6 +159,9 @@ class Pages:
             "assets": assets,
             "icon": icon,
             "locales": LOCALES,
+            "word_choices": lambda codes, kind: [
+                (code, reader.word(code, kind)) for code in codes
+            ],
         }
         return environment
 

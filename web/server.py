@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.errors import RapportError
 from core.log import get_logger
 from core.model import Role
-from web import assets, signin, team
+from web import assets, campaigns, mailbox, signin, team
 from web.access import Everyone, SignInNeeded, is_https, refuse_undeclared
 from web.assets import Assets
 from web.forms import see
@@ -33,7 +33,14 @@ HOME = {
 
 log = get_logger("web")
 router = APIRouter()
-ROUTERS = (router, assets.router, signin.router, team.router)
+ROUTERS = (
+    router,
+    assets.router,
+    signin.router,
+    team.router,
+    campaigns.router,
+    mailbox.router,
+)
 
 
 def create_app(services: Services) -> FastAPI:
