@@ -1,1 +1,1 @@
-"""The words that every part shares: settings, model, errors, clock. Imports nothing of ours."""
+"""The words that all parts share; imports nothing else of ours."""

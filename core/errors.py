@@ -1,4 +1,4 @@
-"""One form for every error that a person sees: what is wrong, where, and how to mend it."""
+"""One form for the errors that a person sees: what is wrong, where, how to mend it."""
 
 from __future__ import annotations
 
@@ -96,8 +96,9 @@ class RateLimited(DeliveryError):
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` was probably meant to be, or None."""
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    originals = {candidate.casefold(): candidate for candidate in known}
+    matches = difflib.get_close_matches(word.casefold(), originals, n=1, cutoff=0.6)
+    return originals[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

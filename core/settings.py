@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from typing_extensions import override
 
 from core.errors import Problem, SettingsError, did_you_mean
 
@@ -18,6 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_FILE = ROOT / "config.yaml"
 ENV_PREFIX = "RAPPORT_"
 ENV_DELIMITER = "__"
+
+
+def variable(section: str, key: str) -> str:
+    """The environment variable that stands above a setting."""
+    return f"{ENV_PREFIX}{section}{ENV_DELIMITER}{key}".upper()
+
+
+SECRETS = (("mail", "password"), ("telegram", "token"))
+SECRET_FILES = {f"{variable(*secret)}_FILE": secret for secret in SECRETS}
 
 
 class Section(BaseModel):
@@ -177,15 +193,25 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     log: Log = Log()
 
+    @override
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: Any, init_settings: Any, env_settings: Any, **_: Any
-    ) -> tuple[Any, ...]:
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        if isinstance(env_settings, EnvSettingsSource):
+            # NAME_FILE is not a setting `name_file` of its section.
+            env_settings.env_vars = {
+                name: value
+                for name, value in env_settings.env_vars.items()
+                if name.upper() not in SECRET_FILES
+            }
         # The file's values arrive as init values; the environment is above them.
         return env_settings, init_settings
-
-
-SECRETS = {("mail", "password"), ("telegram", "token")}
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -199,9 +225,14 @@ def load_settings(path: Path | None = None) -> Settings:
     file = path or Path(os.environ.get(f"{ENV_PREFIX}CONFIG", DEFAULT_FILE))
     tree = _read_yaml(file)
     _refuse_secrets(file, tree)
-    _load_secret_files()
+    _refuse_unknown_variables()
+    # A heading with nothing under it leaves everything at its default.
+    values = {name: {} if part is None else part for name, part in _plain(tree).items()}
+    for (section, key), secret in _secrets_in_files():
+        if isinstance(values.setdefault(section, {}), dict):
+            values[section][key] = secret
     try:
-        return Settings(**_plain(tree))
+        return Settings(**values)
     except ValidationError as error:
         problems = [_problem(file, tree, detail) for detail in error.errors()]
         raise SettingsError(*problems) from error
@@ -210,20 +241,12 @@ def load_settings(path: Path | None = None) -> Settings:
 def _read_yaml(file: Path) -> CommentedMap:
     try:
         tree = YAML(typ="rt").load(file.read_text(encoding="utf-8"))
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             Problem("the settings file can't be read", str(error), file=file)
         ) from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise SettingsError(
-            Problem(
-                f"not valid YAML: {error.problem}",
-                file=file,
-                line=mark.line + 1 if mark else None,
-                column=mark.column + 1 if mark else None,
-            )
-        ) from error
+    except YAMLError as error:
+        raise SettingsError(_yaml_problem(file, error)) from error
     if tree is None:
         return CommentedMap()
     if not isinstance(tree, CommentedMap):
@@ -231,6 +254,18 @@ def _read_yaml(file: Path) -> CommentedMap:
             Problem("headings with settings are expected", file=file, line=1)
         )
     return tree
+
+
+def _yaml_problem(file: Path, error: YAMLError) -> Problem:
+    if not isinstance(error, MarkedYAMLError):
+        return Problem(f"not valid YAML: {error}", file=file)
+    mark = error.problem_mark or error.context_mark
+    return Problem(
+        f"not valid YAML: {error.problem}",
+        file=file,
+        line=mark.line + 1 if mark else None,
+        column=mark.column + 1 if mark else None,
+    )
 
 
 def _plain(node: Any) -> Any:
@@ -245,7 +280,7 @@ def _refuse_secrets(file: Path, tree: CommentedMap) -> None:
     for section, key in SECRETS:
         node = tree.get(section)
         if isinstance(node, dict) and node.get(key):
-            name = f"{ENV_PREFIX}{section}{ENV_DELIMITER}{key}".upper()
+            name = variable(section, key)
             raise SettingsError(
                 Problem(
                     f"`{section}.{key}` is a secret and does not belong in a file",
@@ -256,17 +291,36 @@ def _refuse_secrets(file: Path, tree: CommentedMap) -> None:
             )
 
 
-def _load_secret_files() -> None:
-    for section, key in SECRETS:
-        name = f"{ENV_PREFIX}{section}{ENV_DELIMITER}{key}".upper()
-        secret_file = os.environ.get(f"{name}_FILE")
+def _refuse_unknown_variables() -> None:
+    # Two underlines mark a setting; variables without them are not looked at.
+    known = {
+        variable(section, key) for section in _known(()) for key in _known((section,))
+    }
+    known |= set(SECRET_FILES)
+    problems = [
+        Problem(
+            f"unknown setting in the environment: {name}",
+            hint=did_you_mean(name, known),
+        )
+        for name in sorted(os.environ)
+        if name.upper().startswith(ENV_PREFIX)
+        and ENV_DELIMITER in name
+        and name.upper() not in known
+    ]
+    if problems:
+        raise SettingsError(*problems)
+
+
+def _secrets_in_files() -> Iterator[tuple[tuple[str, str], str]]:
+    for name, secret in SECRET_FILES.items():
+        secret_file = os.environ.get(name)
         if not secret_file:
             continue
         try:
-            os.environ[name] = Path(secret_file).read_text(encoding="utf-8").strip()
-        except OSError as error:
+            yield secret, Path(secret_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
-                Problem(f"{name}_FILE can't be read", str(error), file=secret_file)
+                Problem(f"{name} can't be read", str(error), file=secret_file)
             ) from error
 
 
@@ -274,7 +328,6 @@ def _problem(file: Path, tree: CommentedMap, detail: Any) -> Problem:
     location: tuple[str | int, ...] = detail["loc"]
     name = ".".join(str(part) for part in location)
     line = _line(tree, location)
-    value = detail.get("input")
     if detail["type"] == "extra_forbidden":
         return Problem(
             f"unknown setting `{name}`",
@@ -282,7 +335,12 @@ def _problem(file: Path, tree: CommentedMap, detail: Any) -> Problem:
             line=line,
             hint=did_you_mean(str(location[-1]), _known(location[:-1])),
         )
-    shown = None if isinstance(value, dict | SecretStr) else str(value)
+    value = detail.get("input")
+    hidden = isinstance(value, dict) or location[:2] in SECRETS
+    shown = None if hidden else str(value)
+    in_environment = variable(*map(str, location[:2])) if len(location) > 1 else ""
+    if in_environment in os.environ:
+        return Problem(f"{in_environment}: {detail['msg']}", shown)
     return Problem(f"`{name}`: {detail['msg']}", shown, file=file, line=line)
 
 

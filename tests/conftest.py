@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith("RAPPORT_") or name.lower().endswith("_proxy"):
             patch.delenv(name)
+    patch.setenv("RAPPORT_DATA", str(DATA))
     patch.setenv("TZ", LOCAL_ZONE)
     time.tzset()
 
