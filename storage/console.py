@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, case, func, select
 
 from core.model import Channel, MessageState, OrderKind, Owner, Sender
+from storage.episodes import EventKind
 from storage.schema import (
     campaign_runs,
     conversation_events,
@@ -25,6 +26,16 @@ from storage.schema import (
     staff,
 )
 
+# Messages show themselves; these stand between them.
+TELLING_EVENTS = (
+    EventKind.HANDED_OVER,
+    EventKind.LEFT_QUEUE,
+    EventKind.TAKEN,
+    EventKind.GIVEN_BACK,
+    EventKind.CLOSED,
+    EventKind.SURVEY_SENT,
+    EventKind.SCORED,
+)
 QUEUE_LIMIT = 100
 THREAD_LIMIT = 300
 
@@ -34,7 +45,8 @@ class QueueEntry:
     """One conversation in the list of the inbox."""
 
     id: int
-    customer: str
+    customer_id: int
+    customer: str | None
     channel: Channel
     owner: Owner
     staff_name: str | None
@@ -52,7 +64,7 @@ class Talk:
 
     id: int
     customer_id: int
-    customer: str
+    customer: str | None
     channel: Channel
     owner: Owner
     staff_id: int | None
@@ -78,7 +90,6 @@ class Line:
     state: MessageState | None
     reason: str | None
     event: str | None
-    buttons: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,7 @@ class Card:
     """Who writes: what an agent should know before answering."""
 
     id: int
-    name: str
+    name: str | None
     language: str | None
     city: str | None
     country: str | None
@@ -183,7 +194,8 @@ def _named(*columns: Any) -> Select[Any]:
 def _entry(row: Row[Any]) -> QueueEntry:
     return QueueEntry(
         id=row.id,
-        customer=_name(row),
+        customer_id=row.customer_id,
+        customer=row.customer_name,
         channel=Channel(row.channel),
         owner=Owner(row.owner),
         staff_name=row.staff_name,
@@ -194,10 +206,6 @@ def _entry(row: Row[Any]) -> QueueEntry:
         last_sender=Sender(row.sender) if row.sender else None,
         open=row.open,
     )
-
-
-def _name(row: Row[Any]) -> str:
-    return row.customer_name or f"#{row.customer_id}"
 
 
 def talk(connection: Connection, conversation_id: int) -> Talk | None:
@@ -224,7 +232,7 @@ def _talk(row: Row[Any]) -> Talk:
     return Talk(
         id=row.id,
         customer_id=row.customer_id,
-        customer=_name(row),
+        customer=row.customer_name,
         channel=Channel(row.channel),
         owner=Owner(row.owner),
         staff_id=row.owner_staff_id,
@@ -238,16 +246,6 @@ def _talk(row: Row[Any]) -> Talk:
     )
 
 
-def conversation_id_of(
-    connection: Connection, channel: Channel, address: str
-) -> int | None:
-    """The conversation on a channel's address, if anything was said there."""
-    query = select(conversations.c.id).where(
-        conversations.c.channel == channel, conversations.c.address == address
-    )
-    return connection.scalar(query)
-
-
 def thread(connection: Connection, conversation_id: int) -> list[Line]:
     """The newest messages and events, oldest first."""
     said = connection.execute(
@@ -259,7 +257,10 @@ def thread(connection: Connection, conversation_id: int) -> list[Line]:
     )
     happened = connection.execute(
         select(conversation_events)
-        .where(conversation_events.c.conversation_id == conversation_id)
+        .where(
+            conversation_events.c.conversation_id == conversation_id,
+            conversation_events.c.kind.in_(TELLING_EVENTS),
+        )
         .order_by(conversation_events.c.id.desc())
         .limit(THREAD_LIMIT)
     )
@@ -283,7 +284,6 @@ def _message(row: Row[Any]) -> Line:
         state=MessageState(row.state),
         reason=row.reason,
         event=None,
-        buttons=tuple(row.buttons),
     )
 
 
@@ -316,7 +316,7 @@ def card(connection: Connection, customer_id: int) -> Card | None:
     bought = and_(orders.c.customer_id == customer_id, orders.c.kind == OrderKind.SALE)
     return Card(
         id=row.id,
-        name=row.name or f"#{row.id}",
+        name=row.name,
         language=row.language,
         city=row.city,
         country=row.country,
@@ -410,7 +410,8 @@ class EpisodeRow:
     """One episode behind a figure."""
 
     conversation_id: int
-    customer: str
+    customer_id: int
+    customer: str | None
     channel: Channel
     opened_at: datetime
     closed_at: datetime | None
@@ -466,7 +467,8 @@ def _conditions(wanted: Wanted) -> list[Any]:
 def _episode(row: Row[Any]) -> EpisodeRow:
     return EpisodeRow(
         row.conversation_id,
-        _name(row),
+        row.customer_id,
+        row.customer_name,
         Channel(row.channel),
         row.opened_at,
         row.closed_at,

@@ -18,7 +18,7 @@ from core.model import (
     staff_member,
 )
 from storage import results, runs, staff, versions
-from storage.conversations import Transaction
+from storage.database import Connection
 from storage.results import DeliveryFilter
 from storage.runs import FunnelRow, Run
 from storage.versions import ContentKind, Version
@@ -204,7 +204,7 @@ async def change_run(request: Request, member: Marketers, run_id: int) -> Respon
     await _run(request, run_id)
     reason, now = f"by {member.name}", service.clock.now()
 
-    def change(connection: Transaction) -> None:
+    def change(connection: Connection) -> None:
         runs.move(connection, run_id, to, now, reason)
         staff.audit(connection, f"run_{to}", "run", run_id, now)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,9 +14,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.errors import Problem
-from core.model import Role
+from core.model import Owner, Role
 from core.settings import Settings
 from storage import console
+from storage.console import QueueEntry
 from storage.staff import Member
 from web import languages
 from web.access import services
@@ -154,6 +157,7 @@ class Pages:
             environment.filters[name] = getattr(reader, name)
         environment.filters["word"] = reader.word
         environment.filters["translated"] = reader.text
+        environment.filters["groupby_owner"] = by_owner
         environment.globals |= {
             "shop": self._settings.shop,
             "assets": assets,
@@ -164,6 +168,12 @@ class Pages:
             ],
         }
         return environment
+
+
+def by_owner(entries: Iterable[QueueEntry]) -> list[tuple[Owner, list[QueueEntry]]]:
+    """The queue in its groups; the order of the entries stays."""
+    groups = groupby(entries, key=lambda entry: entry.owner)
+    return [(owner, list(found)) for owner, found in groups]
 
 
 def pages(request: Request) -> Pages:

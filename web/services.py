@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.handover import Desk
+from bot.webchat import WebChat
 from core.clock import Clock
 from core.settings import ROOT, Settings
 from storage.database import Database
@@ -23,6 +25,8 @@ class Services:
     settings: Settings
     clock: Clock
     database: Database
+    desk: Desk
+    chat: WebChat
     setup_code: str | None = None
     maildir: Path | None = None
     vendor: Path = NODE_MODULES

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     SENDER = "sender"
     MESSAGE = "message"
     ENDED = "ended"
+    EVENT = "event"
+    IDENTITY = "identity"
 
 
 WORDS: dict[Kind, dict[str, str]] = {
@@ -109,6 +111,22 @@ WORDS: dict[Kind, dict[str, str]] = {
         "sent": N_("sent"),
         "failed": N_("not delivered"),
         "uncertain": N_("unknown whether it arrived"),
+    },
+    Kind.EVENT: {
+        "handed_over": N_("Handed over to the team"),
+        "left_queue": N_("Went back to the bot"),
+        "taken": N_("Taken over"),
+        "given_back": N_("Given back to the bot"),
+        "closed": N_("Closed"),
+        "survey_sent": N_("Asked for a score"),
+        "scored": N_("Gave a score"),
+    },
+    Kind.IDENTITY: {
+        "email": N_("E-mail"),
+        "phone": N_("Phone"),
+        "telegram": N_("Telegram"),
+        "webchat": N_("Web chat"),
+        "external": N_("Customer number"),
     },
     Kind.ENDED: {
         "resolved": N_("Answered by a person"),

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const inbox = document.querySelector(".inbox");
+  const inbox = document.getElementById("inbox");
   if (!inbox) return;
 
   const toEnd = () => {
@@ -10,32 +10,67 @@
     if (body) body.scrollTop = body.scrollHeight;
   };
 
-  async function refresh(part) {
-    const place = document.getElementById(part);
-    if (!place || !place.dataset.source) return;
-    const answer = await fetch(place.dataset.source, { headers: { Accept: "text/html" } });
-    if (answer.redirected || answer.status === 401) { window.location.reload(); return; }
-    if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part);
-    if (fresh && fresh.innerHTML !== place.innerHTML) {
-      place.replaceChildren(...fresh.childNodes);
-      if (part === "thread") toEnd();
+  function replace(part, page) {
+    const old = document.getElementById(part);
+    const fresh = page.getElementById(part);
+    if (!old || !fresh) return;
+    // Footer and head stay while nothing about the owner changed: somebody types there.
+    if (old.dataset.state && old.dataset.state === fresh.dataset.state) return;
+    if (old.innerHTML === fresh.innerHTML) return;
+    const draft = old.querySelector("textarea");
+    old.replaceWith(document.importNode(fresh, true));
+    const field = document.querySelector(`#${part} textarea`);
+    if (draft && field) { field.value = draft.value; field.focus(); }
+    if (part === "thread") toEnd();
+  }
+
+  let running = false;
+  let again = false;
+  async function refresh() {
+    if (running) { again = true; return; }
+    running = true;
+    try {
+      const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
+      if (answer.redirected) { window.location.reload(); return; }
+      if (answer.ok) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        ["queue", "thread", "owner", "turn"].forEach((part) => replace(part, page));
+        const count = document.querySelector(".rail a[href='/inbox']");
+        const fresh = page.querySelector(".rail a[href='/inbox']");
+        if (count && fresh) count.replaceChildren(...fresh.childNodes);
+      }
+    } catch {
+      // The feed reconnects by itself and then asks again.
+    } finally {
+      running = false;
+      if (again) { again = false; refresh(); }
     }
   }
 
   // Several changes in one moment are one refresh.
-  const waiting = new Map();
-  function soon(part) {
-    if (waiting.has(part)) return;
-    waiting.set(part, window.setTimeout(() => { waiting.delete(part); refresh(part); }, 80));
+  let due = 0;
+  function soon() {
+    window.clearTimeout(due);
+    due = window.setTimeout(refresh, 60);
   }
 
   const feed = new EventSource("/inbox/events?after=" + inbox.dataset.after);
-  feed.addEventListener("conversation", (event) => {
-    soon("queue");
-    if (JSON.parse(event.data).id === Number(inbox.dataset.conversation)) ["thread", "owner", "turn"].forEach(soon);
-  });
+  feed.addEventListener("conversation", soon);
   window.addEventListener("pagehide", () => feed.close());
-  window.setInterval(() => soon("queue"), 30000);
+  window.setInterval(soon, 30000);
+
+  let touched = 0;
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest("form.composer");
+    if (!form || Date.now() - touched < 60000) return;
+    touched = Date.now();
+    fetch(form.dataset.touch, { method: "POST" }).catch(() => {});
+  });
+
+  // After the server said "too late" the address is that of the act; reading is by GET.
+  const home = "/inbox/" + inbox.dataset.conversation;
+  if (inbox.dataset.conversation && window.location.pathname !== home) window.history.replaceState(null, "", home);
+  const field = document.querySelector("#turn textarea");
+  if (field && window.matchMedia("(min-width: 761px)").matches) field.focus();
   toEnd();
 })();

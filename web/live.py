@@ -1,0 +1,72 @@
+"""Server-sent events: what changed, as it changes, to whoever has a page open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+
+from storage.changes import Change, ChangeFeed
+from storage.database import Database
+
+# A proxy may close a silent connection after a minute.
+HEARTBEAT_SECONDS = 15.0
+# The browser comes back by itself, and is asked again who it is.
+LIFETIME_SECONDS = 600.0
+
+Wanted = Callable[[Change], Awaitable[bool]]
+
+
+def last_seen(request: Request, after: int) -> int:
+    """Where to go on: after a break the browser says what it saw last."""
+    told = request.headers.get("last-event-id", "")
+    return int(told) if told.isdecimal() and len(told) < 19 else after
+
+
+def stream(database: Database, last_id: int, wanted: Wanted) -> StreamingResponse:
+    """The changes that `wanted` lets through, for as long as the page is open."""
+    return StreamingResponse(
+        _events(database, last_id, wanted),
+        media_type="text/event-stream",
+        # Buffering in between would make live news old ones.
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(
+    database: Database, last_id: int, wanted: Wanted
+) -> AsyncIterator[str]:
+    changes = aiter(ChangeFeed(database).follow(last_id))
+    coming: asyncio.Task[Change] | None = None
+    yield "retry: 2000\n\n"
+    try:
+        async with asyncio.timeout(LIFETIME_SECONDS):
+            while True:
+                coming = coming or asyncio.ensure_future(_next(changes))
+                done, _ = await asyncio.wait({coming}, timeout=HEARTBEAT_SECONDS)
+                if not done:
+                    yield ": alive\n\n"
+                    continue
+                change, coming = coming.result(), None
+                if await wanted(change):
+                    yield _event(change)
+    except TimeoutError:
+        return
+    finally:
+        if coming is not None:
+            coming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await coming
+
+
+async def _next(changes: AsyncIterator[Change]) -> Change:
+    return await anext(changes)
+
+
+def _event(change: Change) -> str:
+    data = json.dumps({"id": change.entity_id})
+    return f"id: {change.id}\nevent: {change.kind}\ndata: {data}\n\n"
