@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -347,7 +347,7 @@ class _Section:
     required: tuple[str, ...] = ()
     make: Callable[..., Any] = dict
     # Where the value's own name reads better than the marketer's.
-    renamed: Mapping[str, str] = CommentedMap()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 _CAMPAIGN = _Section(

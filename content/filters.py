@@ -103,28 +103,11 @@ def _cldr(code: str) -> str:
     return _STRFTIME[code]
 
 
-def money_text(
-    minor: Decimal | float, currency: str, locale: Locale, *, short: bool = False
-) -> str:
+def money_text(minor: Decimal | float, currency: str, locale: Locale) -> str:
     """An amount in minor units as people write it: 1999, EUR → €19.99."""
     places = get_currency_precision(currency)
     amount = Decimal(str(minor)).scaleb(-places)
-    whole = short and amount == amount.to_integral_value()
-    if whole:
-        return str(
-            format_currency(
-                amount,
-                currency,
-                locale=locale,
-                currency_digits=False,
-                format=_without_fraction(locale),
-            )
-        )
     return str(format_currency(amount, currency, locale=locale))
-
-
-def _without_fraction(locale: Locale) -> str:
-    return re.sub(r"\.0+", "", locale.currency_formats["standard"].pattern)
 
 
 def utm(url: str, source: str = "rapport", medium: str = "", campaign: str = "") -> str:
@@ -138,7 +121,10 @@ def utm(url: str, source: str = "rapport", medium: str = "", campaign: str = "")
         "utm_campaign": campaign,
     }
     query += [(key, text) for key, text in added.items() if text and key not in known]
-    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+    path = parts.path or "/"
+    return urlunsplit(
+        parts._replace(path=path, query=urlencode(query, quote_via=quote))
+    )
 
 
 def link(url: Any) -> str:
@@ -161,7 +147,8 @@ def truncate(text: str, length: int = 50, end: str = "…") -> str:
     if len(whole) <= length:
         return whole
     cut = whole[: max(length - len(end), 0)]
-    at_word = cut.rsplit(" ", 1)[0] if " " in cut else cut
+    inside_word = " " in cut and not whole[len(cut)].isspace()
+    at_word = cut.rsplit(" ", 1)[0] if inside_word else cut
     return at_word.rstrip() + end
 
 

@@ -132,7 +132,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, LoopContext) and attribute in LOOP_FIELDS:
             return getattr(obj, attribute)
         if isinstance(obj, Undefined):
-            return obj
+            str(obj)  # Raises, with the name of the root that was not given.
         return self.unsafe_undefined(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -162,18 +162,19 @@ def bounded_range(*limits: int) -> range:
 
 def _refuse_unknown_nodes(tree: nodes.Template, name: str | None) -> None:
     for node in tree.find_all(nodes.Node):
+        line = node.lineno or 1
         if not isinstance(node, _ALLOWED_NODES):
             word = type(node).__name__.lower()
-            raise TemplateSyntaxError(f"`{word}` is not allowed", node.lineno, name)
+            raise TemplateSyntaxError(f"`{word}` is not allowed", line, name)
         if isinstance(node, nodes.For) and node.recursive:
-            raise TemplateSyntaxError("`recursive` is not allowed", node.lineno, name)
+            raise TemplateSyntaxError("`recursive` is not allowed", line, name)
         if isinstance(node, nodes.List | nodes.Tuple) and not _plain(node):
             # Lists of lists grow by doubling without taking space, until compared.
             raise TemplateSyntaxError(
-                "a list may hold plain texts and numbers only", node.lineno, name
+                "a list may hold plain texts and numbers only", line, name
             )
         if isinstance(node, nodes.Call) and (node.dyn_args or node.dyn_kwargs):
-            raise TemplateSyntaxError("`*` is not allowed here", node.lineno, name)
+            raise TemplateSyntaxError("`*` is not allowed here", line, name)
 
 
 def _plain(node: nodes.List | nodes.Tuple) -> bool:
