@@ -18,6 +18,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 
 from content import where
+from content.files import KEY
 from core.errors import CampaignError, Problem, did_you_mean
 from core.model import Channel, OnUncertain
 
@@ -196,7 +197,7 @@ def _text(value: Any) -> str:
 
 def _key(value: Any) -> str:
     text = _text(value)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", text):
+    if not re.fullmatch(KEY, text):
         raise _Unusable("lower-case letters, digits and hyphens, as win-back-autumn")
     return text
 

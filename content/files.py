@@ -23,7 +23,9 @@ MJML = "body.mjml"
 TEXT = "body.txt"
 CHAT = "chat.txt"
 PARTS = (SUBJECT, PREHEADER, HTML, MJML, TEXT, CHAT)
-LAYOUT = "layout/email.html"
+LAYOUT_FOLDER = "layout/"
+LAYOUT = f"{LAYOUT_FOLDER}email.html"
+KEY = r"[a-z0-9][a-z0-9-]{0,62}"
 
 _LANGUAGE = r"[a-z]{2,3}(?:-[A-Za-z]{2,8})?"
 _FILE = re.compile(
@@ -103,7 +105,9 @@ def read_campaign(root: Path, key: str) -> CampaignSource:
 
 def read_layout(root: Path) -> dict[str, str]:
     """The mail layouts of a templates folder, by their name in a version."""
-    return {f"layout/{path.name}": _read(path) for path in _texts(root / "layout")}
+    return {
+        f"{LAYOUT_FOLDER}{path.name}": _read(path) for path in _texts(root / "layout")
+    }
 
 
 def write_campaign(root: Path, source: CampaignSource) -> Path:
@@ -111,10 +115,16 @@ def write_campaign(root: Path, source: CampaignSource) -> Path:
 
     The layout is shared by all campaigns and stays as it is.
     """
+    if not re.fullmatch(KEY, source.key):
+        raise CampaignError(Problem("not a campaign's key", source.key))
     folder = root / "campaigns" / source.key
-    folder.mkdir(parents=True, exist_ok=True)
-    own = {name: text for name, text in source.files.items() if "/" not in name}
+    own = {
+        name: text
+        for name, text in source.files.items()
+        if not name.startswith(LAYOUT_FOLDER)
+    }
     _refuse_unknown(folder, own)
+    folder.mkdir(parents=True, exist_ok=True)
     for path in _texts(folder):
         if path.name not in own:
             path.unlink()
@@ -152,7 +162,7 @@ def _refuse_unknown(folder: Path, files: Mapping[str, str]) -> None:
             or f"Known: {', '.join((DEFINITION, *PARTS))}; {in_language(TEXT, 'zh')}.",
         )
         for name in files
-        if _base(name) not in (DEFINITION, *PARTS) or name.startswith(f"{DEFINITION}.")
+        if name != DEFINITION and _base(name) not in PARTS
     ]
     if problems:
         raise CampaignError(*problems)

@@ -21,6 +21,13 @@ from core.errors import Problem, TemplateError
 
 LINK_ATTRIBUTES = frozenset({"href", "src", "action", "background"})
 _RAW_TEXT = frozenset({"title", "style", "script", "textarea"})
+# After these, an HTML parser throws text out of the table.
+_BETWEEN_CELLS = frozenset(
+    {
+        "<table", "<thead", "<tbody", "<tfoot", "<tr", "</thead", "</tbody", "</tfoot",
+        "</tr", "</td", "</th",
+    }
+)  # fmt: skip
 
 
 class Where(Enum):
@@ -112,7 +119,19 @@ def _stand_in(
                 hint="Put it inside an attribute's value, or around the element.",
             )
         )
-    return f"<!--{word}-->" if block and scan.where is Where.CONTENT else word
+    in_content = scan.where is Where.CONTENT
+    if in_content and not block and scan.last_tag in _BETWEEN_CELLS:
+        raise TemplateError(_not_in_a_cell(text, place))
+    return f"<!--{word}-->" if block and in_content else word
+
+
+def _not_in_a_cell(text: str, place: tuple[str, int]) -> Problem:
+    return Problem(
+        "a template tag stands where HTML allows no text",
+        text,
+        *place,
+        hint="Between table rows only {% … %} can stand; show values in cells.",
+    )
 
 
 def _link_guarded(expression: str) -> str:
@@ -127,6 +146,7 @@ class _Scan:
     def __init__(self) -> None:
         self.where = Where.CONTENT
         self.value_begun = False
+        self.last_tag = ""
         self._quote = ""
         self._element = ""
         self._attribute = ""
@@ -169,7 +189,8 @@ class _Scan:
             self.where = Where.COMMENT
         else:
             self.where = Where.TAG
-            closing = found.group(0).startswith("</")
+            self.last_tag = found.group(0).lower()
+            closing = self.last_tag.startswith("</")
             self._element = "" if closing else (found.group(1) or "").lower()
         return found.end()
 
@@ -273,14 +294,7 @@ def _refuse_displaced(seen: list[str], tags: tuple[Tag, ...]) -> None:
     pairs = zip([*in_content, ""], wanted, strict=False)
     first = next((word for found, word in pairs if found != word), (lost or seen)[0])
     tag = next(tag for tag in tags if tag.word == first)
-    raise TemplateError(
-        Problem(
-            "a template tag stands where HTML allows no text",
-            tag.text,
-            *tag.place,
-            hint="Between table rows only {% … %} can stand; show values in cells.",
-        )
-    )
+    raise TemplateError(_not_in_a_cell(tag.text, tag.place))
 
 
 def _put_back(

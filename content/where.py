@@ -271,7 +271,7 @@ class _Parser:
         token = self.take()
         sign = _ALIASES.get(token.text, token.text)
         if token.kind != "sign" or sign not in set(Comparator):
-            if token.kind == "end" and subject.kind is FieldKind.BOOLEAN:
+            if subject.kind is FieldKind.BOOLEAN:
                 self.position -= 1
                 return Comparison(subject, Comparator.EQUAL, True)
             self.fail("a comparison (= != < <= > >= in between is) is expected", token)
