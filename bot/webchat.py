@@ -31,7 +31,7 @@ SOURCE = "webchat"
 VISITOR_BYTES = 24
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-Store = Callable[[Update], Awaitable[bool]]
+Store = Callable[[Update], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class WebChat:
             button=button,
             language=language,
         )
-        return await self._store(update)
+        return await self._store(update) > 0
 
     async def thread(self, visitor: str, after_id: int = 0) -> Thread:
         """What was said since message `after_id`, and who speaks now."""

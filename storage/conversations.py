@@ -131,6 +131,15 @@ def save(
     )
 
 
+def clear_due(connection: Connection, conversation_id: int) -> None:
+    """Nothing is due there any more."""
+    connection.execute(
+        update(conversations)
+        .where(conversations.c.id == conversation_id)
+        .values(due_at=None, due_event=None)
+    )
+
+
 def change_owner(
     connection: Connection,
     conversation: Conversation,

@@ -138,6 +138,21 @@ def record_utterance(
     )
 
 
+def most_answered(connection: Connection, limit: int) -> tuple[str, ...]:
+    """The articles that customers asked for most, by all that was kept."""
+    rows = connection.scalars(
+        select(utterances.c.article_key)
+        .where(
+            utterances.c.outcome == Outcome.ANSWERED,
+            utterances.c.article_key.is_not(None),
+        )
+        .group_by(utterances.c.article_key)
+        .order_by(func.count().desc(), utterances.c.article_key)
+        .limit(limit)
+    )
+    return tuple(rows)
+
+
 def _answer(connection: Connection, episode_id: int, **values: Any) -> None:
     connection.execute(
         update(feedback).where(feedback.c.episode_id == episode_id).values(**values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from storage.schema import handling_intervals
 
@@ -79,14 +79,17 @@ def leave_all(
         leave(connection, episode_id, staff_id, now, idle)
 
 
+def has_idle(connection: Connection, now: datetime, idle: timedelta) -> bool:
+    """Whether `end_idle` has something to do."""
+    query = select(handling_intervals.c.id).where(*_silent(now, idle))
+    return connection.scalar(query.limit(1)) is not None
+
+
 def end_idle(connection: Connection, now: datetime, idle: timedelta) -> int:
     """End intervals whose person fell silent, at their last act; returns how many."""
     return connection.execute(
         update(handling_intervals)
-        .where(
-            handling_intervals.c.ended_at.is_(None),
-            handling_intervals.c.active_at < now - idle,
-        )
+        .where(*_silent(now, idle))
         .values(ended_at=handling_intervals.c.active_at)
     ).rowcount
 
@@ -109,6 +112,13 @@ def of_episode(connection: Connection, episode_id: int) -> list[Interval]:
         )
         for row in rows
     ]
+
+
+def _silent(now: datetime, idle: timedelta) -> tuple[ColumnElement[bool], ...]:
+    return (
+        handling_intervals.c.ended_at.is_(None),
+        handling_intervals.c.active_at < now - idle,
+    )
 
 
 def _running(connection: Connection, episode_id: int, staff_id: int) -> Interval | None:

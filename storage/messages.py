@@ -130,17 +130,28 @@ def with_external_id(
     )
 
 
-def conversations_with_queued(connection: Connection, channel: Channel) -> list[int]:
-    """Conversations that have something to send, the longest waiting first."""
-    rows = connection.scalars(
-        select(messages.c.conversation_id)
+def conversations_with_queued(
+    connection: Connection, channel: Channel
+) -> list[tuple[int, str]]:
+    """Id and address of those with something to send, the longest waiting first."""
+    rows = connection.execute(
+        select(messages.c.conversation_id, conversations.c.address)
         .join(conversations, conversations.c.id == messages.c.conversation_id)
         .where(
             messages.c.state == MessageState.QUEUED, conversations.c.channel == channel
         )
         .order_by(messages.c.id)
     )
-    return list(dict.fromkeys(rows))
+    return list(dict.fromkeys((row.conversation_id, row.address) for row in rows))
+
+
+def has_queued(connection: Connection, conversation_id: int) -> bool:
+    """Whether the conversation has something to send."""
+    query = select(messages.c.id).where(
+        messages.c.conversation_id == conversation_id,
+        messages.c.state == MessageState.QUEUED,
+    )
+    return connection.scalar(query.limit(1)) is not None
 
 
 def take_next(connection: Connection, conversation_id: int) -> Outgoing | None:
