@@ -17,7 +17,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, make_url
+# Work of other folders names the type without knowing where it comes from.
+from sqlalchemy import Connection as Connection
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from core.errors import Problem, RapportError

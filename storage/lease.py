@@ -90,3 +90,19 @@ def holder(connection: Connection, name: str, now: datetime) -> str | None:
     return connection.scalar(
         select(leases.c.holder).where(leases.c.name == name, leases.c.expires_at > now)
     )
+
+
+def next_fence(connection: Connection, name: str, taker: str, now: datetime) -> int:
+    """A number higher than any before it, for work that several may do at once."""
+    connection.execute(
+        upsert(connection, leases)
+        .values(name=name, holder=taker, fence=0, expires_at=now)
+        .on_conflict_do_nothing()
+    )
+    fence: int = connection.execute(
+        update(leases)
+        .where(leases.c.name == name)
+        .values(holder=taker, fence=leases.c.fence + 1, expires_at=now)
+        .returning(leases.c.fence)
+    ).scalar_one()
+    return fence

@@ -1,0 +1,161 @@
+"""Planning: everybody in the audience gets a row, to be sent or with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from content.campaign import Campaign, OfferFallback, OfferSource
+from core.clock import Clock
+from core.errors import Problem, did_you_mean
+from core.model import Channel, DeliveryState, RunState, SkipReason, system
+from outreach.compose import Composer, Ready, skipped_state
+from outreach.policy import Send, Skip, decide
+from storage import audience, deliveries, offers, runs
+from storage.audience import Candidate
+from storage.database import Connection, Database
+from storage.deliveries import Planned
+from storage.offers import Item
+from storage.runs import Run
+
+PLANNER = system("planner")
+CUSTOMERS_PER_CHUNK = 200
+BESTSELLER_DAYS = 90.0
+
+
+async def plan(
+    database: Database, clock: Clock, composer: Composer, run: Run, cap_days: float
+) -> Run:
+    """Write every row of the run in small chunks, then set it running.
+
+    Killed in the middle, it goes on where it stopped: rows are planned in the order
+    of customers, a chunk a commit. A run whose segment no analysis has made is
+    cancelled and says so.
+    """
+    now = clock.now()
+    ready = await database.read(lambda c: composer.ready(c, run))
+    missing = await database.read(lambda c: _missing(c, ready.compiled.campaign))
+    if missing is not None:
+        return await database.write(
+            PLANNER,
+            lambda c: runs.move(c, run.id, RunState.CANCELLED, now, str(missing)),
+        )
+    await database.write(
+        PLANNER, lambda c: runs.move(c, run.id, RunState.PLANNING, now)
+    )
+    fallback = await database.read(lambda c: _fallback(c, ready.compiled.campaign, now))
+    last_id = await database.read(lambda c: deliveries.last_planned_customer(c, run.id))
+    while True:
+        last_id = await database.write(
+            PLANNER,
+            lambda c: _plan_chunk(c, ready, last_id, fallback, now, cap_days),  # noqa: B023  done before the next round
+        )
+        if last_id == 0:
+            break
+    return await database.write(
+        PLANNER, lambda c: runs.move(c, run.id, RunState.RUNNING, now)
+    )
+
+
+def _plan_chunk(
+    connection: Connection,
+    ready: Ready,
+    after_id: int,
+    fallback: Sequence[Item],
+    now: datetime,
+    cap_days: float,
+) -> int:
+    """The last customer of the chunk; 0 where there is nobody left."""
+    campaign = ready.compiled.campaign
+    ids = audience.customer_ids(
+        connection, campaign.segment, after_id, CUSTOMERS_PER_CHUNK
+    )
+    if not ids:
+        return 0
+    people = audience.candidates(
+        connection, ids, ready.run.topic, now, cap_days, ready.run.id
+    )
+    decisions = decide(people, ready.limits, now)
+    items = _items(connection, campaign, ids, fallback)
+    rows = [
+        _row(person, decision, items.get(person.customer_id, []), campaign)
+        for person, decision in zip(people, decisions, strict=True)
+    ]
+    deliveries.add_planned(connection, ready.run.id, rows, now)
+    return ids[-1]
+
+
+def _row(
+    person: Candidate, decision: Send | Skip, items: Sequence[Item], campaign: Campaign
+) -> Planned:
+    if isinstance(decision, Send) and not items and _needs_items(campaign):
+        decision = Skip(decision.channel, SkipReason.NO_OFFER)
+    if isinstance(decision, Skip):
+        return _left_out(person, decision.channel, decision.reason)
+    return Planned(
+        person.customer_id,
+        decision.channel,
+        DeliveryState.PLANNED,
+        None,
+        person.segment,
+        {"items": [asdict(item) for item in items]},
+        decision.due_at,
+    )
+
+
+def _left_out(person: Candidate, channel: Channel, reason: SkipReason) -> Planned:
+    return Planned(
+        person.customer_id, channel, skipped_state(reason), reason, person.segment, {}
+    )
+
+
+def _needs_items(campaign: Campaign) -> bool:
+    return campaign.offer.source is not OfferSource.NONE
+
+
+def _items(
+    connection: Connection,
+    campaign: Campaign,
+    ids: Sequence[int],
+    fallback: Sequence[Item],
+) -> dict[int, list[Item]]:
+    """What each customer is offered: the recommender's choice, filled up if short."""
+    offer = campaign.offer
+    if offer.source is OfferSource.NONE:
+        return {}
+    found: dict[int, list[Item]] = {}
+    if offer.source is OfferSource.RECOMMENDER:
+        found = offers.recommended(connection, ids, offer.top)
+    return {
+        customer_id: (found.get(customer_id) or list(fallback))[: offer.top]
+        for customer_id in ids
+    }
+
+
+def _fallback(
+    connection: Connection, campaign: Campaign, now: datetime
+) -> Sequence[Item]:
+    offer = campaign.offer
+    if offer.source is OfferSource.PRODUCT:
+        return offers.chosen(connection, offer.products)
+    if offer.fallback is OfferFallback.BESTSELLERS:
+        # Imported data may end long ago: its own last weeks are the recent ones.
+        newest = offers.newest_sale_at(connection) or now
+        since = min(newest, now) - timedelta(days=BESTSELLER_DAYS)
+        return offers.bestsellers(connection, since, offer.top)
+    return ()
+
+
+def _missing(connection: Connection, campaign: Campaign) -> Problem | None:
+    """What is wrong with the campaign's segment, or None."""
+    segment = campaign.segment
+    if segment is None or audience.has_segment(connection, segment):
+        return None
+    known = audience.segment_keys(connection)
+    return Problem(
+        f"campaign `{campaign.key}` wants a segment that the analysis has not found",
+        segment,
+        hint=did_you_mean(segment, known)
+        or f"There are: {', '.join(known) or 'none yet'}.",
+    )

@@ -1,0 +1,86 @@
+"""After a kill: what dead workers had in hand goes back, on, or into doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.clock import Clock
+from core.log import get_logger
+from core.model import DeliveryState, OnUncertain, system
+from outreach.journal import Remains, remains
+from storage import deliveries, runs
+from storage.database import Connection, Database
+from storage.deliveries import Delivery, Result
+
+log = get_logger("recovery")
+RECOVERY = system("recovery")
+
+
+async def recover(
+    database: Database, clock: Clock, journal_directory: Path, boot: str
+) -> int:
+    """Settle the rows of dead workers; returns how many.
+
+    A journal of this life of the machine tells which messages were on the wire. One
+    of an earlier life may have lost its end, and a silent worker elsewhere left none:
+    there everything that was `sending` is in doubt. Running it twice, or being killed
+    in it, changes nothing more.
+    """
+    settled = 0
+    for left in remains(journal_directory):
+        settled += await _settle_worker(database, clock, left, boot)
+        left.path.unlink(missing_ok=True)
+    settled += await _settle_expired(database, clock)
+    if settled:
+        log.info("deliveries_recovered", count=settled)
+    return settled
+
+
+async def _settle_worker(
+    database: Database, clock: Clock, left: Remains, boot: str
+) -> int:
+    now = clock.now()
+    trusted = bool(boot) and left.boot == boot
+
+    def work(connection: Connection) -> int:
+        claims = deliveries.claims_of(connection, left.worker)
+        rows = deliveries.in_hand(connection, left.worker)
+        for row in rows:
+            policy = _on_uncertain(connection, row)
+            result = _after_kill(row, left if trusted else None, policy)
+            deliveries.record(connection, claims[row.id], [result], now)
+        return len(rows)
+
+    return await database.write(RECOVERY, work)
+
+
+async def _settle_expired(database: Database, clock: Clock) -> int:
+    now = clock.now()
+
+    def work(connection: Connection) -> int:
+        rows = deliveries.expired(connection, now)
+        for claim, row in rows:
+            result = _after_kill(row, None, _on_uncertain(connection, row))
+            deliveries.record(connection, claim, [result], now)
+        return len(rows)
+
+    return await database.write(RECOVERY, work)
+
+
+def _after_kill(
+    row: Delivery, left: Remains | None, on_uncertain: OnUncertain
+) -> Result:
+    if row.state is DeliveryState.CLAIMED:
+        return Result(row.id, DeliveryState.PLANNED, "worker_died", tried=False)
+    if left is not None and row.id in left.done:
+        return left.done[row.id]
+    if left is not None and row.id not in left.started:
+        return Result(row.id, DeliveryState.PLANNED, "worker_died", tried=False)
+    if on_uncertain is OnUncertain.RESEND:
+        return Result(row.id, DeliveryState.PLANNED, "worker_died_in_flight")
+    return Result(row.id, DeliveryState.UNCERTAIN, "worker_died_in_flight")
+
+
+def _on_uncertain(connection: Connection, row: Delivery) -> OnUncertain:
+    run = runs.get(connection, row.campaign_run_id)
+    return OnUncertain.HOLD if run is None else run.on_uncertain

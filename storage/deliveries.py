@@ -1,0 +1,328 @@
+"""Deliveries: one durable row per run, customer, channel and step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from core.model import OPEN_DELIVERY_STATES, Channel, DeliveryState, RunState
+from storage import changes
+from storage.dialect import skip_locked, upsert
+from storage.schema import campaign_runs, deliveries, delivery_events
+
+IN_HAND = (DeliveryState.CLAIMED, DeliveryState.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One row of a plan: to be sent, or left out for a reason."""
+
+    customer_id: int
+    channel: Channel
+    state: DeliveryState
+    reason: str | None
+    segment: str | None
+    content: dict[str, Any]
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row that a worker has in hand."""
+
+    id: int
+    campaign_run_id: int
+    customer_id: int
+    channel: Channel
+    segment: str | None
+    content: dict[str, Any]
+    attempts: int
+    state: DeliveryState
+    message_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's right to the rows that it took."""
+
+    worker: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one delivery."""
+
+    delivery_id: int
+    state: DeliveryState
+    reason: str | None = None
+    due_at: datetime | None = None
+    detail: str | None = None
+    # Whether a try was spent: what went back unsent costs none.
+    tried: bool = True
+
+
+def add_planned(
+    connection: Connection, campaign_run_id: int, rows: Sequence[Planned], now: datetime
+) -> None:
+    """Write a chunk of a plan; rows that exist already stay as they are."""
+    if not rows:
+        return
+    connection.execute(
+        upsert(connection, deliveries).on_conflict_do_nothing(),
+        [
+            {
+                "campaign_run_id": campaign_run_id,
+                "customer_id": row.customer_id,
+                "channel": row.channel,
+                "segment": row.segment,
+                "state": row.state,
+                "reason": row.reason,
+                "content": row.content,
+                "due_at": row.due_at,
+                "planned_at": now,
+                "ended_at": now if row.state.terminal else None,
+            }
+            for row in rows
+        ],
+    )
+
+
+def last_planned_customer(connection: Connection, campaign_run_id: int) -> int:
+    """The customer up to whom the run is planned; 0 at the start."""
+    return (
+        connection.scalar(
+            select(deliveries.c.customer_id)
+            .where(deliveries.c.campaign_run_id == campaign_run_id)
+            .order_by(deliveries.c.customer_id.desc())
+            .limit(1)
+        )
+        or 0
+    )
+
+
+def claim(
+    connection: Connection,
+    claim_: Claim,
+    now: datetime,
+    lease_seconds: float,
+    limit: int,
+) -> list[Delivery]:
+    """Take the next due rows of running runs, oldest run first."""
+    query = (
+        select(deliveries.c.id)
+        .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
+        .where(
+            campaign_runs.c.state == RunState.RUNNING,
+            deliveries.c.state.in_((DeliveryState.PLANNED, DeliveryState.DEFERRED)),
+            or_(deliveries.c.due_at.is_(None), deliveries.c.due_at <= now),
+        )
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    ids = list(connection.scalars(skip_locked(connection, query)))
+    rows = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids))
+        .values(
+            state=DeliveryState.CLAIMED,
+            claimed_by=claim_.worker,
+            fence=claim_.fence,
+            lease_until=now + timedelta(seconds=lease_seconds),
+        )
+        .returning(deliveries)
+    ).all()
+    return sorted((_delivery(row) for row in rows), key=lambda row: row.id)
+
+
+def start_sending(
+    connection: Connection, claim_: Claim, message_ids: dict[int, str]
+) -> set[int]:
+    """Commit that these rows may be on the wire; returns those that are still ours."""
+    ours: set[int] = set()
+    for delivery_id, message_id in message_ids.items():
+        changed = connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.id == delivery_id,
+                deliveries.c.state == DeliveryState.CLAIMED,
+                deliveries.c.claimed_by == claim_.worker,
+                deliveries.c.fence == claim_.fence,
+            )
+            .values(state=DeliveryState.SENDING, message_id=message_id)
+        ).rowcount
+        if changed:
+            ours.add(delivery_id)
+    return ours
+
+
+def record(
+    connection: Connection, claim_: Claim, results: Iterable[Result], now: datetime
+) -> int:
+    """Write what became of rows in hand; rows that went to another stay untouched."""
+    written = 0
+    for result in results:
+        changed = connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.id == result.delivery_id,
+                deliveries.c.state.in_(IN_HAND),
+                deliveries.c.claimed_by == claim_.worker,
+                deliveries.c.fence == claim_.fence,
+            )
+            .values(
+                state=result.state,
+                reason=result.reason,
+                due_at=result.due_at,
+                attempts=deliveries.c.attempts + int(result.tried),
+                lease_until=None,
+                claimed_by=None,
+                fence=None,
+                ended_at=now if result.state.terminal else None,
+            )
+        ).rowcount
+        if changed:
+            written += 1
+            _note(connection, result, now)
+    return written
+
+
+def renew(
+    connection: Connection, claim_: Claim, now: datetime, lease_seconds: float
+) -> int:
+    """Keep the rows in hand for longer; returns how many are still ours."""
+    return connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.claimed_by == claim_.worker,
+            deliveries.c.fence == claim_.fence,
+            deliveries.c.state.in_(IN_HAND),
+        )
+        .values(lease_until=now + timedelta(seconds=lease_seconds))
+    ).rowcount
+
+
+def in_hand(connection: Connection, worker: str) -> list[Delivery]:
+    """What a worker had claimed or was sending."""
+    return _select(connection, deliveries.c.claimed_by == worker)
+
+
+def expired(connection: Connection, now: datetime) -> list[tuple[Claim, Delivery]]:
+    """What workers that fell silent still have in hand."""
+    rows = connection.execute(
+        select(deliveries).where(
+            deliveries.c.state.in_(IN_HAND), deliveries.c.lease_until <= now
+        )
+    ).all()
+    return [(Claim(row.claimed_by, row.fence), _delivery(row)) for row in rows]
+
+
+def claims_of(connection: Connection, worker: str) -> dict[int, Claim]:
+    """The claim of each row that a worker has in hand, by delivery id."""
+    rows = connection.execute(
+        select(deliveries.c.id, deliveries.c.fence).where(
+            deliveries.c.claimed_by == worker, deliveries.c.state.in_(IN_HAND)
+        )
+    )
+    return {row.id: Claim(worker, row.fence) for row in rows}
+
+
+def next_due_at(connection: Connection) -> datetime | None:
+    """When the next row of a running run may be sent; None where none waits."""
+    return connection.scalar(
+        select(deliveries.c.due_at)
+        .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
+        .where(
+            campaign_runs.c.state == RunState.RUNNING,
+            deliveries.c.state.in_((DeliveryState.PLANNED, DeliveryState.DEFERRED)),
+        )
+        .order_by(deliveries.c.due_at)
+        .limit(1)
+    )
+
+
+def has_open(connection: Connection) -> bool:
+    """Whether any row of a running run is not in a terminal state."""
+    return (
+        connection.scalar(
+            select(deliveries.c.id)
+            .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
+            .where(
+                campaign_runs.c.state == RunState.RUNNING,
+                deliveries.c.state.in_(OPEN_DELIVERY_STATES),
+            )
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def expire(connection: Connection, now: datetime) -> int:
+    """End the waiting rows of runs whose offer is over."""
+    over = select(campaign_runs.c.id).where(campaign_runs.c.expires_at <= now)
+    return connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.state.in_((DeliveryState.PLANNED, DeliveryState.DEFERRED)),
+            deliveries.c.campaign_run_id.in_(over),
+        )
+        .values(state=DeliveryState.EXPIRED, reason="offer_over", ended_at=now)
+    ).rowcount
+
+
+def decide_uncertain(
+    connection: Connection, delivery_id: int, *, resend: bool, now: datetime
+) -> bool:
+    """A person decides about a held row; False where it is not uncertain any more."""
+    values: dict[str, Any] = (
+        {"state": DeliveryState.PLANNED, "reason": None, "ended_at": None}
+        if resend
+        else {"state": DeliveryState.ACCEPTED, "reason": "taken_as_sent"}
+    )
+    changed = connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id == delivery_id,
+            deliveries.c.state == DeliveryState.UNCERTAIN,
+        )
+        .values(**values)
+    ).rowcount
+    if changed:
+        _note(connection, Result(delivery_id, values["state"], "decided"), now)
+    return bool(changed)
+
+
+def _select(connection: Connection, condition: Any) -> list[Delivery]:
+    rows = connection.execute(
+        select(deliveries)
+        .where(condition, deliveries.c.state.in_(IN_HAND))
+        .order_by(deliveries.c.id)
+    ).all()
+    return [_delivery(row) for row in rows]
+
+
+def _note(connection: Connection, result: Result, now: datetime) -> None:
+    connection.execute(
+        insert(delivery_events).values(
+            delivery_id=result.delivery_id,
+            kind=result.state,
+            detail=result.detail or result.reason,
+            at=now,
+        )
+    )
+
+
+def record_change(connection: Connection, campaign_run_id: int, now: datetime) -> None:
+    """Tell listeners that rows of a run have moved."""
+    changes.record(connection, "deliveries", campaign_run_id, now)
+
+
+def _delivery(row: Any) -> Delivery:
+    fields = {name: getattr(row, name) for name in Delivery.__slots__}
+    fields["channel"] = Channel(fields["channel"])
+    fields["state"] = DeliveryState(fields["state"])
+    return Delivery(**fields)
