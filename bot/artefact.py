@@ -42,7 +42,7 @@ class Manifest:
     languages: Mapping[str, tuple[str, ...]]  # article -> languages of its wordings
     embedder: str
     thresholds: Mapping[str, Thresholds]  # by blend: both, words, meaning
-    sharpness: Mapping[str, float]  # by view: words, meaning
+    sharpness: Mapping[str, Mapping[str, float]]  # by blend, by view
     metrics: Mapping[str, float]
     content_hash: str  # of the knowledge that it was trained on
     arrays_sha256: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from bot import artefact
 from bot.artefact import Manifest, Thresholds
 from bot.embedder import Embedder, make_embedder
 from bot.tokens import character_features, detect_language, normalise, word_features
-from bot.understand import CANDIDATES, Blend, pack, softmax
+from bot.understand import BLENDS, CANDIDATES, Blend, pack, softmax
 from core.errors import DataError, Problem
 from core.settings import ROOT
 
@@ -37,10 +38,9 @@ FOLDS = 5
 FOLDS_LARGE = 3
 WORDS_C = 20.0
 MEANING_C = 20.0
-# "Did you mean" is worth a customer's time where the titles shown hold the right
-# article at least this often.
-WANTED_SUGGESTION_RATIO = 0.5
-SHARPNESS_GRID = np.geomspace(0.4, 4.0, 25)
+# Exact words keep a say even where cross-validation would do without them: names of
+# products mean nothing to the sentence encoder.
+FACTOR_BOUNDS = (float(np.log(0.25)), float(np.log(10.0)))
 NEVER = 1.01  # no probability reaches it
 
 Floats = NDArray[np.float64]
@@ -101,6 +101,8 @@ def train_in_child(task: Task, directory: Path) -> Report:
             text=True,
             check=False,
             cwd=ROOT,
+            # The server's own threads need the other cores.
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
     if child.returncode != 0:
         last = child.stderr.strip().splitlines()[-1:]
@@ -123,8 +125,15 @@ def train(task: Task, directory: Path) -> Report:
         log.warning("embedder_not_installed", extra={"embedder": task.embedder})
     views = _views(lesson, embedder)
     judged = {name: _out_of_fold(view, lesson) for name, view in views.items()}
-    sharpness = {name: _sharpness(judged[name], lesson.labels) for name in judged}
-    scores = _scores(judged, sharpness)
+    sharpness = {
+        blend.value: _sharpness([judged[name] for name in BLENDS[blend]], lesson)
+        for blend in BLENDS
+        if set(BLENDS[blend]) <= set(judged)
+    }
+    scores = {
+        blend: _blend([judged[name] for name in BLENDS[Blend(blend)]], factors, lesson)
+        for blend, factors in sharpness.items()
+    }
     thresholds = {
         blend: choose_thresholds(values, lesson.labels, task.wanted_precision_ratio)
         for blend, values in scores.items()
@@ -138,7 +147,10 @@ def train(task: Task, directory: Path) -> Report:
         languages=lesson.languages,
         embedder=embedder.name if embedder else "none",
         thresholds=thresholds,
-        sharpness=sharpness,
+        sharpness={
+            blend: dict(zip(BLENDS[Blend(blend)], factors, strict=True))
+            for blend, factors in sharpness.items()
+        },
         metrics=metrics,
         content_hash=task.content_hash,
     )
@@ -148,7 +160,11 @@ def train(task: Task, directory: Path) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """The wordings in the form that fitting needs; label -1 is out of scope."""
+    """The wordings in the form that fitting needs.
+
+    Out of scope is a class of its own behind all articles: it takes its share of the
+    probability, and is never shown.
+    """
 
     texts: list[str]
     labels: Integers
@@ -169,7 +185,7 @@ class Lesson:
         articles = tuple(sorted(counts))
         places = {article: place for place, article in enumerate(articles)}
         labels = [
-            -1 if wording.article is None else places[wording.article]
+            places.get(wording.article or "", len(articles))
             for wording in task.wordings
         ]
         return cls(
@@ -183,7 +199,12 @@ class Lesson:
     @property
     def known(self) -> NDArray[np.bool_]:
         """Which rows belong to an article."""
-        return np.asarray(self.labels >= 0)
+        return np.asarray(self.labels < len(self.articles))
+
+    @property
+    def classes_count(self) -> int:
+        """Articles, and one more where there are examples of what is none."""
+        return len(self.articles) + (0 if self.known.all() else 1)
 
 
 class WordsView:
@@ -220,7 +241,7 @@ class WordsView:
         """The model fitted on all rows."""
         from scipy import sparse
 
-        rows = np.flatnonzero(lesson.known)
+        rows = np.arange(len(lesson.labels))
         matrices = [self._weigh(name, rows) for name, _ in self.parts]
         model = _regression(WORDS_C).fit(
             sparse.hstack([fitted for _, fitted in matrices], format="csr"),
@@ -267,8 +288,7 @@ class MeaningView:
 
     def arrays(self, lesson: Lesson) -> dict[str, NDArray[Any]]:
         """The model fitted on all rows."""
-        rows = np.flatnonzero(lesson.known)
-        model = _regression(MEANING_C).fit(self._vectors[rows], lesson.labels[rows])
+        model = _regression(MEANING_C).fit(self._vectors, lesson.labels)
         coefficients, intercept = _two_sided(model)
         return {
             "meaning_coefficients": coefficients,
@@ -290,9 +310,9 @@ def choose_thresholds(scores: Floats, labels: Integers, wanted: float) -> Thresh
     """The lowest scores that keep the promises, on rows the models had not seen.
 
     At or above `answer` a share `wanted` of all rows (out-of-scope ones count as
-    wrong) has its right article on top; between `suggest` and `answer` half of them
-    have it among the titles shown. Where no score keeps the first promise the bot
-    never answers by itself.
+    wrong) has its right article on top; down to `suggest` the titles shown hold the
+    right one more often than not. Where no score keeps the promise the bot never
+    answers by itself.
     """
     top = scores.max(axis=1)
     right = scores.argmax(axis=1) == labels
@@ -300,8 +320,7 @@ def choose_thresholds(scores: Floats, labels: Integers, wanted: float) -> Thresh
     order = np.argsort(-scores, axis=1)[:, :CANDIDATES]
     shown = (order == labels[:, None]).any(axis=1)
     grey = top < answer
-    suggest = _lowest_score(top[grey], shown[grey], WANTED_SUGGESTION_RATIO)
-    return Thresholds(answer, min(suggest, answer))
+    return Thresholds(answer, _worth_asking(top[grey], shown[grey], answer))
 
 
 def _lowest_score(top: Floats, right: NDArray[np.bool_], wanted: float) -> float:
@@ -313,12 +332,20 @@ def _lowest_score(top: Floats, right: NDArray[np.bool_], wanted: float) -> float
     return float(top[order][kept[-1]]) if len(kept) else NEVER
 
 
+def _worth_asking(top: Floats, shown: NDArray[np.bool_], answer: float) -> float:
+    order = np.argsort(-top, kind="stable")
+    balance = np.cumsum(np.where(shown[order], 1, -1))
+    if not len(order) or balance.max() <= 0:
+        return answer
+    return float(top[order][int(balance.argmax())])
+
+
 def _out_of_fold(view: View, lesson: Lesson) -> Floats:
-    """Logits of every row by models that saw neither it nor anything out of scope."""
-    found = np.zeros((len(lesson.labels), len(lesson.articles)))
+    """Logits of every row by models that did not see it."""
+    found = np.zeros((len(lesson.labels), lesson.classes_count))
     for fold in range(int(lesson.folds.max()) + 1):
         test = np.flatnonzero(lesson.folds == fold)
-        train = np.flatnonzero((lesson.folds != fold) & lesson.known)
+        train = np.flatnonzero(lesson.folds != fold)
         found[test] = view.logits(train, test, lesson.labels)
     return found
 
@@ -326,7 +353,7 @@ def _out_of_fold(view: View, lesson: Lesson) -> Floats:
 def _folds(labels: Integers) -> Integers:
     """Rows of each label dealt out in turn, in a seeded order."""
     random = np.random.default_rng(SEED)
-    rarest = int(np.bincount(labels[labels >= 0]).min())
+    rarest = int(np.bincount(labels).min())
     count = min(FOLDS_LARGE if len(labels) > LARGE_COUNT else FOLDS, rarest)
     folds = np.zeros(len(labels), dtype=np.int64)
     for label in np.unique(labels):
@@ -335,24 +362,32 @@ def _folds(labels: Integers) -> Integers:
     return folds
 
 
-def _sharpness(logits: Floats, labels: Integers) -> float:
-    """The factor on the logits that makes probabilities honest (least log loss)."""
-    known = labels >= 0
-    rows = np.arange(int(known.sum()))
-    losses = [
-        -np.log(softmax(logits[known] * factor)[rows, labels[known]] + 1e-12).mean()
-        for factor in SHARPNESS_GRID
-    ]
-    return float(SHARPNESS_GRID[int(np.argmin(losses))])
+def _sharpness(logits: Sequence[Floats], lesson: Lesson) -> tuple[float, ...]:
+    """Factors on each view's logits that make their sum honest (least log loss)."""
+    from scipy.optimize import minimize
+
+    rows = np.arange(len(lesson.labels))
+
+    def loss(exponents: Floats) -> float:
+        summed = sum(
+            part * factor
+            for part, factor in zip(logits, np.exp(exponents), strict=True)
+        )
+        right = softmax(np.asarray(summed))[rows, lesson.labels]
+        return float(-np.log(right + 1e-12).mean())
+
+    start = np.zeros(len(logits))
+    bounds = [FACTOR_BOUNDS] * len(logits)
+    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+    return tuple(float(factor) for factor in np.exp(found.x))
 
 
-def _scores(
-    judged: Mapping[str, Floats], sharpness: Mapping[str, float]
-) -> dict[str, Floats]:
-    scores = {name: softmax(judged[name] * sharpness[name]) for name in judged}
-    if len(scores) > 1:
-        scores[Blend.BOTH.value] = np.mean(list(scores.values()), axis=0)
-    return scores
+def _blend(
+    logits: Sequence[Floats], factors: Sequence[float], lesson: Lesson
+) -> Floats:
+    """Probabilities of the articles; the share of "none of them" is left out."""
+    summed = sum(part * factor for part, factor in zip(logits, factors, strict=True))
+    return softmax(np.asarray(summed))[:, : len(lesson.articles)]
 
 
 def _metrics(
@@ -374,7 +409,7 @@ def _metrics(
         metrics[f"accuracy_{blend}"] = float(right[known].mean())
     metrics.update(_accuracy_per_language(scores[best], lesson))
     metrics["accuracy"] = metrics[f"accuracy_{best}"]
-    metrics.update(_doubt(scores[best], thresholds[best], lesson.labels))
+    metrics.update(_doubt(scores[best], thresholds[best], lesson))
     return metrics
 
 
@@ -387,12 +422,10 @@ def _accuracy_per_language(scores: Floats, lesson: Lesson) -> dict[str, float]:
     }
 
 
-def _doubt(
-    scores: Floats, thresholds: Thresholds, labels: Integers
-) -> dict[str, float]:
-    known = labels >= 0
+def _doubt(scores: Floats, thresholds: Thresholds, lesson: Lesson) -> dict[str, float]:
+    known = lesson.known
     top = scores.max(axis=1)
-    right = scores.argmax(axis=1) == labels
+    right = scores.argmax(axis=1) == lesson.labels
     answered = top >= thresholds.answer
     figures = {
         "answered_ratio": float(answered[known].mean()),

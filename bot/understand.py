@@ -37,6 +37,14 @@ class Blend(StrEnum):
     MEANING = "meaning"
 
 
+# The views that a blend adds up, each with the factor that training found.
+BLENDS: Mapping[Blend, tuple[str, ...]] = {
+    Blend.BOTH: (Blend.WORDS.value, Blend.MEANING.value),
+    Blend.WORDS: (Blend.WORDS.value,),
+    Blend.MEANING: (Blend.MEANING.value,),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An article and how probable it is."""
@@ -104,34 +112,39 @@ class Model:
     ) -> tuple[Blend, NDArray[np.float64]]:
         """How probable each article is, and which of the models say so."""
         plain = normalise(text)
-        words = self.by_words(plain)
+        logits = {Blend.WORDS.value: self._by_words(plain)}
         if self._embedder is None:
-            return Blend.WORDS, words
-        meaning = self.by_meaning(self._embedder, plain)
+            return Blend.WORDS, self._blend(Blend.WORDS, logits)
+        logits[Blend.MEANING.value] = self._by_meaning(self._embedder, plain)
+        meaning = self._blend(Blend.MEANING, logits)
         favourite = self.manifest.articles[int(meaning.argmax())]
         # Where an article has no wording in this language, words can't know it.
         if language and language not in self.manifest.languages[favourite]:
             return Blend.MEANING, meaning
-        return Blend.BOTH, (words + meaning) / 2
+        return Blend.BOTH, self._blend(Blend.BOTH, logits)
 
-    def by_words(self, plain: str) -> NDArray[np.float64]:
-        """Probabilities by words and characters."""
+    def _blend(
+        self, blend: Blend, logits: Mapping[str, NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        factors = self.manifest.sharpness[blend]
+        summed = sum(logits[view] * factors[view] for view in BLENDS[blend])
+        # Behind the articles stands "none of them", which is never shown.
+        return softmax(np.asarray(summed))[: len(self.manifest.articles)]
+
+    def _by_words(self, plain: str) -> NDArray[np.float64]:
         logits = self._arrays["words_intercept"].astype(np.float64)
         for name, vectoriser in self._views:
             places, weights = vectoriser.weigh(plain, self._arrays[f"{name}_idf"])
             if places:
                 logits += weights @ self._arrays[f"{name}_coefficients"][places]
-        return softmax(logits * self.manifest.sharpness[Blend.WORDS])
+        return logits
 
-    def by_meaning(self, embedder: Embedder, plain: str) -> NDArray[np.float64]:
-        """Probabilities by the sentence's vector."""
+    def _by_meaning(self, embedder: Embedder, plain: str) -> NDArray[np.float64]:
         vector = embedder.encode([plain])[0]
-        logits = (
+        return np.asarray(
             vector @ self._arrays["meaning_coefficients"]
-            + self._arrays["meaning_intercept"]
-        )
-        return softmax(
-            logits.astype(np.float64) * self.manifest.sharpness[Blend.MEANING]
+            + self._arrays["meaning_intercept"],
+            dtype=np.float64,
         )
 
 
