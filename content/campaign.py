@@ -5,20 +5,18 @@ Whatever is wrong with a file is told at once, each mistake with its line.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 
-from content import where
-from content.files import KEY
+from content import notation, where
+from content.notation import Cap, QuietHours
 from core.errors import CampaignError, Problem, did_you_mean
 from core.model import Channel, OnUncertain
 
@@ -63,27 +61,11 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
-    """At most `count` messages of this campaign to one customer within a time."""
-
-    count: int
-    within: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """A campaign's own limits, beside those that hold for all."""
 
     per_customer: Cap | None = None
     per_hour: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """From `start` to `end`, over midnight where `end` is earlier."""
-
-    start: time
-    end: time
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,163 +164,6 @@ def _read(text: str, file: str) -> CommentedMap:
     return tree
 
 
-class _Unusable(ValueError):
-    """A value that its key can't take; the message says what would do."""
-
-
-# Values
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str | int | float) or not str(value).strip():
-        raise _Unusable("a text")
-    return str(value)
-
-
-def _key(value: Any) -> str:
-    text = _text(value)
-    if not re.fullmatch(KEY, text):
-        raise _Unusable("lower-case letters, digits and hyphens, as win-back-autumn")
-    return text
-
-
-def _topic(value: Any) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", text):
-        raise _Unusable("one lower-case word, as offers")
-    return text
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise _Unusable("a whole number from 1 on")
-    return value
-
-
-def _ratio(value: Any) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", str(value))
-    if not found or float(found[1]) > 100:
-        raise _Unusable("a percentage, as 10%")
-    return float(found[1]) / 100
-
-
-def _holdout(value: Any) -> float:
-    ratio = _ratio(value)
-    if ratio >= 1:
-        raise _Unusable("a percentage below 100%")
-    return ratio
-
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def _duration(value: Any) -> timedelta:
-    found = re.fullmatch(r"(\d{1,5})\s*([mhdw])", str(value))
-    if not found or not int(found[1]):
-        raise _Unusable("a duration, as 14d, 6h or 30m")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _cap(value: Any) -> Cap:
-    found = re.fullmatch(r"(\d{1,4})\s+per\s+(\S+)", str(value))
-    if not found or not int(found[1]):
-        raise _Unusable("a number and a duration, as 1 per 14d")
-    return Cap(int(found[1]), _duration(found[2]))
-
-
-def _clock_time(value: str) -> time:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        raise _Unusable('two times, as "21:00-08:00"')
-    return time.fromisoformat(value)
-
-
-def _quiet_hours(value: Any) -> QuietHours:
-    start, _, end = str(value).partition("-")
-    hours = QuietHours(_clock_time(start.strip()), _clock_time(end.strip()))
-    if hours.start == hours.end:
-        raise _Unusable("two different times")
-    return hours
-
-
-def _timezone(value: Any) -> str:
-    text = _text(value)
-    if text == "customer":
-        return text
-    try:
-        return ZoneInfo(text).key
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise _Unusable("`customer` or a zone, as Europe/Berlin") from error
-
-
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_CRON = (
-    ("minute", 0, 59, ()),
-    ("hour", 0, 23, ()),
-    ("day", 1, 31, ()),
-    ("month", 1, 12, ()),
-    ("weekday", 0, 7, _WEEKDAYS),
-)
-
-
-def _cron(value: Any) -> str:
-    parts = str(value).split()
-    if len(parts) != len(_CRON):
-        raise _Unusable(
-            'five fields, as "0 10 * * TUE" (minute hour day month weekday)'
-        )
-    for part, (name, low, high, words) in zip(parts, _CRON, strict=True):
-        if not all(_cron_item(item, low, high, words) for item in part.split(",")):
-            raise _Unusable(f"`{part}` is no {name} ({low}-{high}, *, a-b, */n, a,b)")
-    return " ".join(parts)
-
-
-def _cron_item(item: str, low: int, high: int, words: Sequence[str]) -> bool:
-    span, slash, step = item.partition("/")
-    if slash and not (step.isdecimal() and int(step) > 0):
-        return False
-    if span == "*":
-        return True
-    ends = [_cron_number(end, words) for end in span.split("-")]
-    inside = all(end is not None and low <= end <= high for end in ends)
-    return inside and len(ends) <= 2 and ends == sorted(ends, key=lambda end: end or 0)
-
-
-def _cron_number(text: str, words: Sequence[str]) -> int | None:
-    if text.lower() in words:
-        return words.index(text.lower())
-    return int(text) if text.isdecimal() else None
-
-
-def _language(value: Any) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]{2,8})?", text):
-        raise _Unusable("a language, as en or zh")
-    return text
-
-
-def _one_of(words: type[StrEnum]) -> Callable[[Any], Any]:
-    def choice(value: Any) -> StrEnum:
-        try:
-            return words(str(value))
-        except ValueError as error:
-            shown = ", ".join(words)
-            hint = did_you_mean(str(value), words)
-            raise _Unusable(f"one of {shown}", hint) from error
-
-    return choice
-
-
-def _many(item: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
-    def several(value: Any) -> tuple[Any, ...]:
-        listed = value if isinstance(value, list) else [value]
-        found = tuple(item(one) for one in listed)
-        if not found or len(set(found)) != len(found):
-            raise _Unusable("a list without repeats")
-        return found
-
-    return several
-
-
 # Sections: key → how its value is read, or the section below it
 
 
@@ -353,43 +178,53 @@ class _Section:
 
 _CAMPAIGN = _Section(
     keys={
-        "campaign": _key,
-        "title": _text,
-        "version": _whole,
-        "language": _language,
-        "topic": _topic,
-        "kind": _one_of(CampaignKind),
-        "segment": _key,
-        "where": _text,
-        "channel": _many(_one_of(Channel)),
+        "campaign": notation.key,
+        "title": notation.text,
+        "version": notation.whole,
+        "language": notation.language,
+        "topic": notation.topic,
+        "kind": notation.one_of(CampaignKind),
+        "segment": notation.key,
+        "where": notation.text,
+        "channel": notation.many(notation.one_of(Channel)),
         "schedule": _Section(
-            {"cron": _cron, "timezone": _timezone, "catch_up": _duration},
+            {
+                "cron": notation.cron,
+                "timezone": notation.timezone,
+                "catch_up": notation.duration,
+            },
             ("cron",),
             Schedule,
         ),
-        "limits": _Section({"per_customer": _cap, "per_hour": _whole}, (), Limits),
-        "quiet_hours": _quiet_hours,
-        "holdout": _holdout,
+        "limits": _Section(
+            {"per_customer": notation.cap, "per_hour": notation.whole}, (), Limits
+        ),
+        "quiet_hours": notation.quiet_hours,
+        "holdout": notation.holdout,
         "goal": _Section(
-            {"event": _one_of(GoalEvent), "within": _duration},
+            {"event": notation.one_of(GoalEvent), "within": notation.duration},
             ("event", "within"),
             Goal,
         ),
         "offer": _Section(
             {
-                "from": _one_of(OfferSource),
-                "top": _whole,
-                "fallback": _one_of(OfferFallback),
-                "method": _topic,
-                "products": _many(_text),
+                "from": notation.one_of(OfferSource),
+                "top": notation.whole,
+                "fallback": notation.one_of(OfferFallback),
+                "method": notation.topic,
+                "products": notation.many(notation.text),
             },
             ("from",),
             Offer,
             {"from": "source"},
         ),
-        "on_uncertain": _one_of(OnUncertain),
+        "on_uncertain": notation.one_of(OnUncertain),
         "stop_if": _Section(
-            {"bounce_rate": _ratio, "complaint_rate": _ratio, "render_errors": _ratio},
+            {
+                "bounce_rate": notation.ratio,
+                "complaint_rate": notation.ratio,
+                "render_errors": notation.ratio,
+            },
             (),
             StopIf,
         ),
@@ -464,7 +299,7 @@ class _Reader:
             return
         try:
             values[name] = form(value)
-        except _Unusable as error:
+        except notation.Unusable as error:
             expected, *hints = error.args
             hint = hints[0] if hints else None
             self.tell(f"`{shown}` takes {expected}", value, line, hint)

@@ -28,6 +28,7 @@ LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 DATE_STYLES = frozenset({"short", "medium", "long", "full"})
 DATE_FORMAT_CHARACTERS_MAX = 100
 GLUE_CHARACTERS_MAX = 100
+URL_CHARACTERS_MAX = 2000
 
 _STRFTIME = {
     "a": "EEE", "A": "EEEE", "b": "MMM", "B": "MMMM", "d": "dd", "-d": "d", "e": "d",
@@ -103,6 +104,22 @@ def _cldr(code: str) -> str:
     return _STRFTIME[code]
 
 
+# Prices, dates and links repeat from customer to customer.
+@functools.lru_cache(maxsize=4096)
+def date_text(when: date, form: str, locale: Locale) -> str:
+    """A date as `form` asks: one of the locale's own styles, or signs such as %d."""
+    if form in DATE_STYLES:
+        return str(format_date(when, format=form, locale=locale))
+    pattern = _reordered(date_pattern(form), locale)
+    if isinstance(when, datetime):
+        # Babel shifts a naive time; with its own zone it stays as it is.
+        zone = when.tzinfo or UTC
+        at = when.replace(tzinfo=zone)
+        return str(format_datetime(at, format=pattern, tzinfo=zone, locale=locale))
+    return str(format_date(when, format=pattern, locale=locale))
+
+
+@functools.lru_cache(maxsize=4096)
 def money_text(minor: Decimal | float, currency: str, locale: Locale) -> str:
     """An amount in minor units as people write it: 1999, EUR → €19.99."""
     places = get_currency_precision(currency)
@@ -110,8 +127,11 @@ def money_text(minor: Decimal | float, currency: str, locale: Locale) -> str:
     return str(format_currency(amount, currency, locale=locale))
 
 
+@functools.lru_cache(maxsize=256)
 def utm(url: str, source: str = "rapport", medium: str = "", campaign: str = "") -> str:
     """The address with utm parameters; its own query, old utm words included, stays."""
+    if len(url) > URL_CHARACTERS_MAX:
+        raise ValueError("an address of this length opens nowhere")
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
     known = {key for key, _ in query}
@@ -214,7 +234,6 @@ def _field(row: Any, key: str) -> Any:
 def filters_for(language: str) -> dict[str, Filter]:
     """All filters, speaking `language`."""
     locale = locale_of(language)
-    chinese = locale.language == "zh"
 
     @pass_context
     def money(context: Context, minor: Any, currency: str | None = None) -> Any:
@@ -223,16 +242,7 @@ def filters_for(language: str) -> dict[str, Filter]:
         return money_text(minor, currency or _shop_currency(context), locale)
 
     def date_(value: Any, form: str = "medium") -> str:
-        when = moment(value)
-        if form in DATE_STYLES:
-            return str(format_date(when, format=form, locale=locale))
-        pattern = _reordered(date_pattern(form), chinese)
-        if isinstance(when, datetime):
-            # Babel shifts a naive time; with its own zone it stays as it is.
-            zone = when.tzinfo or UTC
-            at = when.replace(tzinfo=zone)
-            return str(format_datetime(at, format=pattern, tzinfo=zone, locale=locale))
-        return str(format_date(when, format=pattern, locale=locale))
+        return date_text(moment(value), form, locale)
 
     def plural(count: Any, one: str, many: str) -> str:
         return one if locale.plural_form(count) == "one" else many
@@ -272,10 +282,10 @@ _PLAIN: dict[str, Filter] = {
 }
 
 
-def _reordered(pattern: str, chinese: bool) -> str:
+def _reordered(pattern: str, locale: Locale) -> str:
     """A Chinese date runs from year to day, whatever order the form has."""
     parts = set(re.sub(r"'[ ,]*'", " ", pattern).split())
-    if not chinese or not any("MMM" in part for part in parts):
+    if locale.language != "zh" or not any("MMM" in part for part in parts):
         return pattern
     if not parts <= {"d", "dd", "MMM", "MMMM", "yyyy", "EEE", "EEEE"}:
         return pattern

@@ -7,18 +7,17 @@ import pytest
 from content.campaign import (
     Campaign,
     CampaignKind,
-    Cap,
     Goal,
     GoalEvent,
     Limits,
     Offer,
     OfferFallback,
     OfferSource,
-    QuietHours,
     Schedule,
     StopIf,
     parse_campaign,
 )
+from content.notation import Cap, QuietHours
 from content.where import FieldKind
 from core.errors import CampaignError
 from core.model import Channel, OnUncertain
@@ -61,7 +60,7 @@ def test_reads_every_key():
         segment="at-risk",
         where="orders_count > 2",
         channels=(Channel.TELEGRAM, Channel.EMAIL),
-        schedule=Schedule("0 10 * * TUE", "customer", timedelta(hours=6)),
+        schedule=Schedule("0 10 * * tue", "customer", timedelta(hours=6)),
         limits=Limits(Cap(1, timedelta(days=14)), 2000),
         quiet_hours=QuietHours(time(21), time(8)),
         holdout_ratio=0.1,
@@ -78,6 +77,26 @@ def test_what_is_left_out_follows_the_settings():
     assert campaign.on_uncertain is OnUncertain.HOLD
     assert (campaign.holdout_ratio, campaign.quiet_hours) == (None, None)
     assert campaign.offer.source is OfferSource.NONE
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("TUE", "tue"),
+        ("1-5", "mon,tue,wed,thu,fri"),
+        ("0,6", "sun,sat"),
+        ("fri-7", "fri,sat,sun"),
+        ("0-2", "sun,mon,tue"),
+        ("1-7/3", "mon,thu,sun"),
+        ("*/2", "*/2"),
+    ],
+)
+def test_weekdays_are_kept_by_name(written, read):
+    text = SMALL + f'schedule: {{cron: "0 10 * * {written}"}}\n'
+
+    schedule = parse_campaign(text, FILE).schedule
+
+    assert schedule == Schedule(f"0 10 * * {read}")
 
 
 def test_yaml_traps_of_older_readers_are_not_sprung():
