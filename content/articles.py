@@ -140,9 +140,11 @@ def load_knowledge(directory: Path = DIRECTORY) -> Knowledge:
     problems: list[Problem] = []
     articles: dict[str, Article] = {}
     out_of_scope: dict[str, tuple[str, ...]] = {}
-    asked: list[tuple[str, str, Place]] = []
+    asked: list[tuple[str, Place]] = []
     for file in sorted(directory.glob("*.yaml")):
         tree = _read(file, problems)
+        if tree is None:
+            continue
         source = _Source(file, tree, problems)
         if file.stem == OUT_OF_SCOPE:
             out_of_scope = {key: source.rows(tree, key) for key in tree}
@@ -164,15 +166,14 @@ def check_article(article: Article, others: Iterable[Article]) -> list[Problem]:
     problems: list[Problem] = []
     buffer = io.StringIO(dump_article(article))
     file = Path(f"{article.key}.yaml")
-    asked: list[tuple[str, str, Place]] = []
+    asked: list[tuple[str, Place]] = [
+        (question, (f"{other.key}.yaml", None))
+        for other in others
+        if other.key != article.key
+        for text in other.texts.values()
+        for question in text.questions
+    ]
     _Source(file, YAML(typ="rt").load(buffer), problems).article(asked)
-    for other in others:
-        if other.key != article.key:
-            asked.extend(
-                (question, other.key, (f"{other.key}.yaml", None))
-                for text in other.texts.values()
-                for question in text.questions
-            )
     return [*problems, *_duplicates(asked)]
 
 
@@ -209,7 +210,7 @@ class _Source:
         self._tree = tree
         self._problems = problems
 
-    def article(self, asked: list[tuple[str, str, Place]]) -> Article:
+    def article(self, asked: list[tuple[str, Place]]) -> Article:
         key = self._file.stem
         if not KEY.fullmatch(key):
             self._add("a key of small letters, digits and - is expected", key)
@@ -233,7 +234,7 @@ class _Source:
                 self._add(f"a text is expected in `{key}`", line=line)
         return tuple(str(row).strip() for row in found)
 
-    def _text(self, language: str, asked: list[tuple[str, str, Place]]) -> ArticleText:
+    def _text(self, language: str, asked: list[tuple[str, Place]]) -> ArticleText:
         tree = self._tree[language]
         if not isinstance(tree, CommentedMap):
             expected = f"`{language}` holds {', '.join(TEXT_KEYS)}"
@@ -246,7 +247,7 @@ class _Source:
             self._add(expected, str(len(questions)), tree=tree, key="questions")
         for index, question in enumerate(questions):
             line = tree["questions"].lc.item(index)[0] + 1
-            asked.append((question, self._file.stem, (str(self._file), line)))
+            asked.append((question, (str(self._file), line)))
         title = self._words(tree, "title", TITLE_CHARACTERS_MAX)
         answer = self._words(tree, "answer", ANSWER_CHARACTERS_MAX)
         self._check_variables(tree, answer)
@@ -293,26 +294,26 @@ class _Source:
         self._problems.append(Problem(expected, value, self._file, line, hint=hint))
 
 
-def _read(file: Path, problems: list[Problem]) -> CommentedMap:
+def _read(file: Path, problems: list[Problem]) -> CommentedMap | None:
     try:
         tree = YAML(typ="rt").load(file.read_text(encoding="utf-8-sig"))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
         problems.append(Problem(f"not valid YAML: {error.problem}", None, file, line))
-        return CommentedMap()
+        return None
     except (OSError, UnicodeDecodeError) as error:
         problems.append(Problem("a file of UTF-8 text is expected", str(error), file))
-        return CommentedMap()
+        return None
     if not isinstance(tree, CommentedMap):
         problems.append(Problem("headings with texts are expected", None, file, 1))
-        return CommentedMap()
+        return None
     return tree
 
 
-def _duplicates(asked: list[tuple[str, str, Place]]) -> Iterable[Problem]:
+def _duplicates(asked: list[tuple[str, Place]]) -> Iterable[Problem]:
     first: dict[str, Place] = {}
-    for question, _, place in asked:
+    for question, place in asked:
         plain = _plain(question)
         if plain in first:
             file, line = first[plain]
