@@ -26,7 +26,7 @@ from core.settings import Settings
 from outreach import links, policy
 from outreach.policy import Limits, QuietHours, Send, Skip
 from storage import audience, customers, installation, runs, versions
-from storage.audience import Candidate
+from storage.audience import Asking, Candidate
 from storage.database import Connection
 from storage.deliveries import Delivery, Result
 from storage.runs import Run
@@ -46,6 +46,18 @@ class Ready:
     run: Run
     compiled: CompiledVersion
     limits: Limits
+    cap_window: timedelta
+
+    def asking(self, now: datetime) -> Asking:
+        """What must be read of customers to decide about this run."""
+        own = self.compiled.campaign.limits.per_customer
+        return Asking(
+            campaign_run_id=self.run.id,
+            campaign_key=self.run.campaign_key,
+            topic=self.run.topic,
+            cap_since=now - self.cap_window,
+            campaign_since=None if own is None else now - own.within,
+        )
 
 
 class Composer:
@@ -65,7 +77,8 @@ class Composer:
             self._settings,
             installation.key(connection, "holdout"),
         )
-        return Ready(run, compiled, limits)
+        cap_window = timedelta(days=self._settings.outreach.cap_days)
+        return Ready(run, compiled, limits, cap_window)
 
     def recheck(
         self, connection: Connection, rows: Iterable[Delivery], now: datetime
@@ -143,14 +156,8 @@ class Composer:
     def _people(
         self, connection: Connection, ready: Ready, rows: list[Delivery], now: datetime
     ) -> dict[int, Candidate]:
-        found = audience.candidates(
-            connection,
-            [row.customer_id for row in rows],
-            ready.run.topic,
-            now,
-            self._settings.outreach.cap_days,
-            ready.run.id,
-        )
+        ids = [row.customer_id for row in rows]
+        found = audience.candidates(connection, ids, ready.asking(now))
         return {candidate.customer_id: candidate for candidate in found}
 
     def _envelope(
@@ -254,12 +261,14 @@ def limits_of(campaign: Campaign, settings: Settings, holdout_key: bytes) -> Lim
         quiet = replace(quiet, start=own.start, end=own.end)
     is_promotion = campaign.kind is CampaignKind.PROMOTION
     holdout = campaign.holdout_ratio
+    own_cap = campaign.limits.per_customer
     return Limits(
         campaign_key=campaign.key,
         channels=campaign.channels,
         is_promotion=is_promotion,
         holdout_ratio=outreach.holdout_ratio if holdout is None else holdout,
         cap_messages=outreach.cap_messages,
+        cap_of_campaign=None if own_cap is None else own_cap.count,
         hold_low_score=timedelta(days=outreach.hold_low_score_days),
         quiet_hours=quiet,
         where=None if campaign.where is None else parse_where(campaign.where),

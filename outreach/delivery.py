@@ -120,13 +120,15 @@ class Sender:
             await self.close()
 
     async def run_until_done(self) -> None:
-        """Send until nothing of the running runs is open; waits for rows due later."""
+        """Send until nothing of our channels is open; waits for rows due later."""
         await self.start()
         try:
             while not self._stopping.is_set():
                 if await self.send_chunk():
                     continue
-                if not await self._database.read(deliveries.has_open):
+                if not await self._database.read(
+                    lambda c: deliveries.has_open(c, self._channels)
+                ):
                     break
                 await self._clock.sleep(await self._seconds_until_due())
         finally:
@@ -162,7 +164,12 @@ class Sender:
         def work(connection: Connection) -> list[Delivery]:
             deliveries.expire(connection, now)
             rows = deliveries.claim(
-                connection, self._claim, now, self._lease_seconds, limit
+                connection,
+                self._claim,
+                now,
+                self._lease_seconds,
+                limit,
+                self._channels,
             )
             refused = self._composer.recheck(connection, rows, now)
             deliveries.record(connection, self._claim, refused.values(), now)
@@ -310,7 +317,9 @@ class Sender:
             await self._database.write(SENDER, lambda c: runs.finish_done(c, now))
 
     async def _seconds_until_due(self) -> float:
-        due_at = await self._database.read(deliveries.next_due_at)
+        due_at = await self._database.read(
+            lambda c: deliveries.next_due_at(c, self._channels)
+        )
         if due_at is None:
             return IDLE_SECONDS
         return max((due_at - self._clock.now()).total_seconds(), 0.05)

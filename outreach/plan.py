@@ -24,9 +24,7 @@ CUSTOMERS_PER_CHUNK = 200
 BESTSELLER_DAYS = 90.0
 
 
-async def plan(
-    database: Database, clock: Clock, composer: Composer, run: Run, cap_days: float
-) -> Run:
+async def plan(database: Database, clock: Clock, composer: Composer, run: Run) -> Run:
     """Write every row of the run in small chunks, then set it running.
 
     Killed in the middle, it goes on where it stopped: rows are planned in the order
@@ -49,7 +47,7 @@ async def plan(
     while True:
         last_id = await database.write(
             PLANNER,
-            lambda c: _plan_chunk(c, ready, last_id, fallback, now, cap_days),  # noqa: B023  done before the next round
+            lambda c: _plan_chunk(c, ready, last_id, fallback, now),  # noqa: B023  done before the next round
         )
         if last_id == 0:
             break
@@ -64,7 +62,6 @@ def _plan_chunk(
     after_id: int,
     fallback: Sequence[Item],
     now: datetime,
-    cap_days: float,
 ) -> int:
     """The last customer of the chunk; 0 where there is nobody left."""
     campaign = ready.compiled.campaign
@@ -73,9 +70,7 @@ def _plan_chunk(
     )
     if not ids:
         return 0
-    people = audience.candidates(
-        connection, ids, ready.run.topic, now, cap_days, ready.run.id
-    )
+    people = audience.candidates(connection, ids, ready.asking(now))
     decisions = decide(people, ready.limits, now)
     items = _items(connection, campaign, ids, fallback)
     rows = [
@@ -126,7 +121,7 @@ def _items(
         return {}
     found: dict[int, list[Item]] = {}
     if offer.source is OfferSource.RECOMMENDER:
-        found = offers.recommended(connection, ids, offer.top)
+        found = offers.recommended(connection, ids, offer.top, offer.method)
     return {
         customer_id: (found.get(customer_id) or list(fallback))[: offer.top]
         for customer_id in ids

@@ -82,6 +82,7 @@ class Limits:
     holdout_ratio: float
     cap_messages: int
     hold_low_score: timedelta
+    cap_of_campaign: int | None = None
     quiet_hours: QuietHours | None = None
     where: Condition | None = None
     holdout_key: bytes = b""
@@ -207,6 +208,8 @@ def _held(candidate: Candidate, limits: Limits, now: datetime) -> SkipReason | N
     low = candidate.last_low_score_at
     if low is not None and now - low < limits.hold_low_score:
         return SkipReason.LOW_SCORE
-    if candidate.messages_in_cap_window >= limits.cap_messages:
+    own_cap = limits.cap_of_campaign
+    own_full = own_cap is not None and candidate.messages_of_campaign >= own_cap
+    if own_full or candidate.messages_in_cap_window >= limits.cap_messages:
         return SkipReason.CAPPED
     return None

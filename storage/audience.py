@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
@@ -13,6 +13,7 @@ from core.model import Channel, ConsentState, DeliveryState, Owner
 from storage import installation
 from storage.customers import ALL_TOPICS
 from storage.schema import (
+    campaign_runs,
     consents,
     conversations,
     customer_features,
@@ -49,6 +50,18 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """For which run the candidates are read, and how far back pressure counts."""
+
+    campaign_run_id: int
+    campaign_key: str
+    topic: str
+    cap_since: datetime
+    # Messages of the same campaign count from here; None where it has no such cap.
+    campaign_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One customer as the decision sees them."""
 
@@ -64,6 +77,7 @@ class Candidate:
     addresses: dict[Channel, Address] = field(default_factory=dict)
     consented: frozenset[Channel] = frozenset()
     messages_in_cap_window: int = 0
+    messages_of_campaign: int = 0
     has_open_conversation: bool = False
     last_low_score_at: datetime | None = None
 
@@ -81,7 +95,7 @@ def customer_ids(
             .join(segments, segments.c.id == memberships.c.segment_id)
             .where(
                 segments.c.key == segment,
-                memberships.c.model_run_id.in_(_current_runs("segmentation")),
+                memberships.c.model_run_id.in_(_current_runs("segments")),
             )
             .distinct()
         )
@@ -98,26 +112,25 @@ def segment_keys(connection: Connection) -> list[str]:
     return list(
         connection.scalars(
             select(segments.c.key)
-            .where(segments.c.model_run_id.in_(_current_runs("segmentation")))
+            .where(segments.c.model_run_id.in_(_current_runs("segments")))
             .order_by(segments.c.key)
         )
     )
 
 
 def candidates(
-    connection: Connection,
-    ids: Sequence[int],
-    topic: str,
-    now: datetime,
-    cap_days: float,
-    campaign_run_id: int,
+    connection: Connection, ids: Sequence[int], asking: Asking
 ) -> list[Candidate]:
     """The customers with these ids, in this order, with all that decides."""
     addresses = _addresses(connection, ids)
-    consented = _consented(connection, ids, topic)
-    pressure = _pressure(
-        connection, ids, now - timedelta(days=cap_days), campaign_run_id
-    )
+    consented = _consented(connection, ids, asking.topic)
+    pressure = _pressure(connection, ids, asking.cap_since, asking)
+    own_pressure: dict[int, int] = {}
+    if asking.campaign_since is not None:
+        same_campaign = campaign_runs.c.campaign_key == asking.campaign_key
+        own_pressure = _pressure(
+            connection, ids, asking.campaign_since, asking, same_campaign
+        )
     in_conversation = _open_conversations(connection, ids)
     low_scores = _low_scores(connection, ids)
     found = {
@@ -134,6 +147,7 @@ def candidates(
             addresses=addresses.get(row.id, {}),
             consented=frozenset(consented.get(row.id, ())),
             messages_in_cap_window=pressure.get(row.id, 0),
+            messages_of_campaign=own_pressure.get(row.id, 0),
             has_open_conversation=row.id in in_conversation,
             last_low_score_at=low_scores.get(row.id),
         )
@@ -154,7 +168,7 @@ def _current_runs(kind: str) -> Any:
 def _profile_query(ids: Sequence[int]) -> Any:
     first_segmentation = (
         select(func.min(model_runs.c.id))
-        .where(model_runs.c.id.in_(_current_runs("segmentation")))
+        .where(model_runs.c.id.in_(_current_runs("segments")))
         .scalar_subquery()
     )
     member = and_(
@@ -246,21 +260,29 @@ def _consented(
 
 
 def _pressure(
-    connection: Connection, ids: Sequence[int], since: datetime, campaign_run_id: int
+    connection: Connection,
+    ids: Sequence[int],
+    since: datetime,
+    asking: Asking,
+    condition: Any = None,
 ) -> dict[int, int]:
     """Messages of other runs that reached, or may reach, each customer."""
     moment = func.coalesce(deliveries.c.ended_at, deliveries.c.planned_at)
-    rows = connection.execute(
+    query = (
         select(deliveries.c.customer_id, func.count().label("messages"))
         .where(
             deliveries.c.customer_id.in_(ids),
-            deliveries.c.campaign_run_id != campaign_run_id,
+            deliveries.c.campaign_run_id != asking.campaign_run_id,
             deliveries.c.state.in_(_PRESSURE_STATES),
             moment >= since,
         )
         .group_by(deliveries.c.customer_id)
     )
-    return {row.customer_id: row.messages for row in rows}
+    if condition is not None:
+        query = query.join(
+            campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id
+        ).where(condition)
+    return {row.customer_id: row.messages for row in connection.execute(query)}
 
 
 def _open_conversations(connection: Connection, ids: Sequence[int]) -> set[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -111,14 +111,16 @@ def claim(
     now: datetime,
     lease_seconds: float,
     limit: int,
+    channels: Collection[Channel] = tuple(Channel),
 ) -> list[Delivery]:
-    """Take the next due rows of running runs, oldest run first."""
+    """Take the next due rows of running runs that go by these channels."""
     query = (
         select(deliveries.c.id)
         .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
         .where(
             campaign_runs.c.state == RunState.RUNNING,
             deliveries.c.state.in_((DeliveryState.PLANNED, DeliveryState.DEFERRED)),
+            deliveries.c.channel.in_(channels),
             or_(deliveries.c.due_at.is_(None), deliveries.c.due_at <= now),
         )
         .order_by(deliveries.c.id)
@@ -231,21 +233,27 @@ def claims_of(connection: Connection, worker: str) -> dict[int, Claim]:
     return {row.id: Claim(worker, row.fence) for row in rows}
 
 
-def next_due_at(connection: Connection) -> datetime | None:
-    """When the next row of a running run may be sent; None where none waits."""
+def next_due_at(
+    connection: Connection, channels: Collection[Channel] = tuple(Channel)
+) -> datetime | None:
+    """When the next row of a running run may be sent; None where none has a time."""
     return connection.scalar(
         select(deliveries.c.due_at)
         .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
         .where(
             campaign_runs.c.state == RunState.RUNNING,
             deliveries.c.state.in_((DeliveryState.PLANNED, DeliveryState.DEFERRED)),
+            deliveries.c.channel.in_(channels),
+            deliveries.c.due_at.is_not(None),
         )
         .order_by(deliveries.c.due_at)
         .limit(1)
     )
 
 
-def has_open(connection: Connection) -> bool:
+def has_open(
+    connection: Connection, channels: Collection[Channel] = tuple(Channel)
+) -> bool:
     """Whether any row of a running run is not in a terminal state."""
     return (
         connection.scalar(
@@ -254,6 +262,7 @@ def has_open(connection: Connection) -> bool:
             .where(
                 campaign_runs.c.state == RunState.RUNNING,
                 deliveries.c.state.in_(OPEN_DELIVERY_STATES),
+                deliveries.c.channel.in_(channels),
             )
             .limit(1)
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, true
 
 from core.model import OrderKind
 from storage.schema import model_runs, order_lines, orders, products, recommendations
@@ -28,10 +28,17 @@ class Item:
 
 
 def recommended(
-    connection: Connection, customer_ids: Sequence[int], top: int
+    connection: Connection,
+    customer_ids: Sequence[int],
+    top: int,
+    reason: str | None = None,
 ) -> dict[int, list[Item]]:
-    """The first `top` current recommendations of each customer, best first."""
+    """The first `top` current recommendations of each customer, best first.
+
+    With a reason, only those that were recommended for it.
+    """
     cause = products.alias("cause")
+    wanted = recommendations.c.reason == reason if reason else true()
     rows = connection.execute(
         select(
             recommendations,
@@ -47,6 +54,7 @@ def recommended(
             recommendations.c.model_run_id == _current_run(),
             recommendations.c.customer_id.in_(customer_ids),
             products.c.active.is_(True),
+            wanted,
         )
         .order_by(recommendations.c.customer_id, recommendations.c.rank)
     )
