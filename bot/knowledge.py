@@ -35,7 +35,7 @@ from storage.versions import ContentKind
 ACTOR = system("knowledge")
 FILE = "article.json"
 # A question waits so long for the model at the first start, then for a person.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 45.0
 # Several articles saved in a row make one training.
 QUIET_SECONDS = 2.0
 # Offered with the greeting until customers have shown what they ask for.
@@ -132,13 +132,13 @@ class Knowledge:
         """Keep the model that of the newest articles, for ever."""
         last_id = await self._database.read(changes.newest_id)
         await self.prepare()
-        await self._renew_model()
+        await self.renew_model()
         feed = ChangeFeed(self._database).follow(last_id)
         async for change in feed:
             if change.kind == ContentKind.ARTICLES and change.actor != str(ACTOR):
                 await asyncio.sleep(QUIET_SECONDS)
                 await self._read_articles()
-                await self._renew_model()
+                await self.renew_model()
 
     def _ask(self, text: str, language: str) -> Understanding:
         if self._understander is None:
@@ -160,6 +160,9 @@ class Knowledge:
         articles, asked = await self._database.read(
             lambda c: (newest(c), feedback.most_answered(c, STARTERS_COUNT))
         )
+        self._show(articles, asked)
+
+    def _show(self, articles: Articles, asked: tuple[str, ...]) -> None:
         popular = dict.fromkeys((*asked, *STARTERS))
         self._content = Content(
             articles,
@@ -167,7 +170,8 @@ class Knowledge:
             tuple(key for key in popular if key in articles.articles)[:STARTERS_COUNT],
         )
 
-    async def _renew_model(self) -> None:
+    async def renew_model(self) -> None:
+        """Load the model of the newest articles, trained where there is none."""
         articles = self._content.articles
         try:
             self._understander = await asyncio.to_thread(self._load_or_train, articles)

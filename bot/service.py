@@ -33,16 +33,22 @@ class BotService:
     """All that answers customers.
 
     `desk` is for the console, `webchat` for the public page, `ports` for campaigns.
+    `base` is the directory of data, for trained models.
     `problem` says in words why Telegram does not work, if it doesn't.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, settings: Settings, base: Path
+        self,
+        database: Database,
+        clock: Clock,
+        settings: Settings,
+        base: Path,
+        knowledge: Knowledge | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
         self.settings = settings
-        self.knowledge = Knowledge(database, clock, settings, base)
+        self.knowledge = knowledge or Knowledge(database, clock, settings, base)
         self.recorder = Recorder(settings, self.knowledge)
         self.turns = Turns(
             Parts(database, clock, self.recorder, self.knowledge), handle_turn

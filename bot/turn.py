@@ -195,17 +195,18 @@ class Turns:
 
     async def run(self) -> None:
         """Take up what a crash or another process left behind, for ever."""
-        await self._look(timedelta(0))
+        await self.look()
         while True:
             await asyncio.sleep(RESCAN_SECONDS)
-            await self._look(timedelta(seconds=RESCAN_SECONDS))
+            await self.look(timedelta(seconds=RESCAN_SECONDS))
 
     async def drain(self) -> None:
         """Finish the turns that have begun."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
-    async def _look(self, age: timedelta) -> None:
+    async def look(self, age: timedelta = timedelta(0)) -> None:
+        """Begin the turns of stored updates that are at least so old."""
         before = self._parts.clock.now() - age
         last_id = 0
         while True:

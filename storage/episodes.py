@@ -134,6 +134,16 @@ def had(connection: Connection, episode_id: int, kind: EventKind) -> bool:
     return connection.scalar(query.limit(1)) is not None
 
 
+def events_of(connection: Connection, conversation_id: int) -> list[EventKind]:
+    """What happened in a conversation, in order."""
+    kinds = connection.scalars(
+        select(conversation_events.c.kind)
+        .where(conversation_events.c.conversation_id == conversation_id)
+        .order_by(conversation_events.c.id)
+    )
+    return [EventKind(kind) for kind in kinds]
+
+
 def add_event(
     connection: Connection,
     conversation_id: int,

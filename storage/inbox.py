@@ -85,6 +85,17 @@ def mark_handled(
     )
 
 
+def errors(connection: Connection, limit: int = 50) -> list[str]:
+    """What went wrong in turns, the newest first."""
+    rows = connection.scalars(
+        select(inbox.c.error)
+        .where(inbox.c.error.is_not(None))
+        .order_by(inbox.c.id.desc())
+        .limit(limit)
+    )
+    return list(rows)
+
+
 def _payload(received: Update) -> dict[str, Any]:
     return {
         "channel": received.channel.value,
