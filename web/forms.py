@@ -22,6 +22,14 @@ class Fields:
         """A field whose spaces count."""
         return self._values.get(name, "")
 
+    def names(self, prefix: str) -> frozenset[str]:
+        """What follows the prefix in the names of the ticked fields."""
+        return frozenset(
+            name.removeprefix(prefix)
+            for name in self._values
+            if name.startswith(prefix)
+        )
+
     def number(self, name: str) -> int:
         """A whole number, or the page for a bad request."""
         try:

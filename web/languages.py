@@ -20,8 +20,8 @@ CATALOGUES = Path(__file__).parent / "locale"
 # The first is the language of the source texts and needs no catalogue.
 LOCALES = {"en": "English", "zh_CN": "中文"}
 DATES = {
-    "en": ("EEE d MMM", "EEE d MMM, HH:mm"),
-    "zh_CN": ("M月d日 EEE", "M月d日 EEE HH:mm"),
+    "en": ("EEE d MMM", "EEE d MMM, HH:mm", "d MMM y"),
+    "zh_CN": ("M月d日 EEE", "M月d日 EEE HH:mm", "y年M月d日"),
 }
 
 
@@ -106,10 +106,19 @@ class Reader:
         local = moment.astimezone(self.zone) if isinstance(moment, datetime) else moment
         return dates.format_date(local, DATES[self.locale][0], locale=self.locale)
 
+    def date(self, moment: datetime) -> str:
+        """A day that may lie years back."""
+        local = moment.astimezone(self.zone)
+        return dates.format_date(local, DATES[self.locale][2], locale=self.locale)
+
     def moment(self, moment: datetime) -> str:
         return dates.format_datetime(
             moment, DATES[self.locale][1], tzinfo=self.zone, locale=self.locale
         )
+
+    def moment_here(self, moment: datetime) -> str:
+        """A moment with the name of its time zone's city."""
+        return f"{self.moment(moment)} ({self.city()})"
 
     def clock_time(self, moment: datetime) -> str:
         return dates.format_time(moment, "HH:mm", tzinfo=self.zone, locale=self.locale)
@@ -121,7 +130,9 @@ class Reader:
     def span(self, length: timedelta) -> str:
         """A waiting time in words: 4 minutes, 2 hours, 3 days."""
         length = max(length, timedelta(minutes=1))
-        return dates.format_timedelta(length, threshold=1.5, locale=self.locale)
+        return dates.format_timedelta(
+            length, granularity="minute", threshold=1.5, locale=self.locale
+        )
 
     def duration(self, seconds: float | None) -> str:
         """A measured time: 45 s, 2:10 min, 1:05 h."""

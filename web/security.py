@@ -26,7 +26,7 @@ HEADERS = {
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT_BYTES = 64 * 1024
 # RFC 8058: the mail provider posts here for the customer, without any of our headers.
-ONE_CLICK = "/unsubscribe/"
+ONE_CLICK = "/u/"
 
 log = get_logger("web")
 

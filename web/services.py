@@ -9,6 +9,7 @@ from bot.handover import Desk
 from bot.webchat import WebChat
 from core.clock import Clock
 from core.settings import ROOT, Settings
+from outreach.compose import Composer
 from storage.database import Database
 
 NODE_MODULES = ROOT / "node_modules"
@@ -27,6 +28,7 @@ class Services:
     database: Database
     desk: Desk
     chat: WebChat
+    composer: Composer
     setup_code: str | None = None
     maildir: Path | None = None
     vendor: Path = NODE_MODULES

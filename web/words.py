@@ -26,6 +26,7 @@ class Kind(StrEnum):
     ENDED = "ended"
     EVENT = "event"
     IDENTITY = "identity"
+    TOPIC = "topic"
 
 
 WORDS: dict[Kind, dict[str, str]] = {
@@ -127,6 +128,11 @@ WORDS: dict[Kind, dict[str, str]] = {
         "telegram": N_("Telegram"),
         "webchat": N_("Web chat"),
         "external": N_("Customer number"),
+    },
+    Kind.TOPIC: {
+        "offers": N_("offers"),
+        "news": N_("news"),
+        "service": N_("service"),
     },
     Kind.ENDED: {
         "resolved": N_("Answered by a person"),
