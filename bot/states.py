@@ -85,9 +85,14 @@ class State:
                         hint=did_you_mean(key, cls.__dataclass_fields__),
                     )
                 )
-        if values.get("surveyed_at"):
-            values["surveyed_at"] = datetime.fromisoformat(values["surveyed_at"])
-        values["stage"] = Stage(values["stage"])
+        try:
+            values["stage"] = Stage(values["stage"])
+            if values.get("surveyed_at"):
+                values["surveyed_at"] = datetime.fromisoformat(values["surveyed_at"])
+        except (ValueError, KeyError) as error:
+            raise DataError(
+                Problem("a stored dialogue state is expected", str(error))
+            ) from error
         values["offered"] = tuple(values.get("offered", ()))
         values["tried"] = tuple(values.get("tried", ()))
         return cls(**values)
