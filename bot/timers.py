@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.record import Recorder
@@ -80,12 +81,13 @@ class Timers:
         if held is None or held.due_at is None or held.due_at > now:
             return
         conversations.clear_due(connection, held.id)
+        rested = replace(held, due_at=None, due_event=None)
         if held.due_event is DueEvent.IDLE:
-            self._recorder.advance(connection, held, IdleTimeout(), now)
+            self._recorder.advance(connection, rested, IdleTimeout(), now)
             return
         episode = episodes.newest(connection, held.id)
         if episode is not None and self._may_ask(connection, held, episode, now):
-            self._ask(connection, held, episode, now)
+            self._ask(connection, rested, episode, now)
 
     def _may_ask(
         self,
