@@ -67,8 +67,10 @@ def times(frame: pd.DataFrame, name: str, column: str) -> pd.Series[pd.Timestamp
     DataError : if the column holds moments without a time zone
     """
     values = frame[column]
-    if values.notna().any() and getattr(values.dt, "tz", None) is None:
-        raise DataError(Problem(f"`{name}.{column}` needs a time zone (UTC)"))
+    if values.notna().any():
+        values = pd.to_datetime(values)
+        if values.dt.tz is None:
+            raise DataError(Problem(f"`{name}.{column}` needs a time zone (UTC)"))
     return pd.to_datetime(values, utc=True)
 
 
