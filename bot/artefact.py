@@ -87,8 +87,12 @@ def load(
     content = _read(directory / ARRAYS)
     if hashlib.sha256(content).hexdigest() != manifest.arrays_sha256:
         raise _refusal(directory / ARRAYS, "the arrays of the manifest are expected")
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        return manifest, {name: stored[name] for name in stored.files}
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return manifest, {name: stored[name] for name in stored.files}
+    except (ValueError, zipfile.BadZipFile) as error:
+        expected = "plain arrays are expected"
+        raise _refusal(directory / ARRAYS, expected, str(error)) from error
 
 
 def _replace(file: Path, content: bytes) -> None:
@@ -122,7 +126,7 @@ def _manifest(file: Path, text: bytes) -> Manifest:
             blend: Thresholds(**pair) for blend, pair in values["thresholds"].items()
         }
         return Manifest(**values)
-    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as e:
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise _refusal(file, "a model's manifest is expected", str(e)) from e
 
 

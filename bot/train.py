@@ -41,6 +41,10 @@ MEANING_C = 20.0
 # Exact words keep a say even where cross-validation would do without them: names of
 # products mean nothing to the sentence encoder.
 FACTOR_BOUNDS = (float(np.log(0.25)), float(np.log(10.0)))
+# With few articles cross-validation would allow almost any score; what is less probable
+# than all the rest together is no answer, and titles nobody could mean are no help.
+ANSWER_FLOOR = 0.5
+SUGGEST_FLOOR = 0.1
 NEVER = 1.01  # no probability reaches it
 
 Floats = NDArray[np.float64]
@@ -316,11 +320,12 @@ def choose_thresholds(scores: Floats, labels: Integers, wanted: float) -> Thresh
     """
     top = scores.max(axis=1)
     right = scores.argmax(axis=1) == labels
-    answer = _lowest_score(top, right, wanted)
+    answer = max(_lowest_score(top, right, wanted), ANSWER_FLOOR)
     order = np.argsort(-scores, axis=1)[:, :CANDIDATES]
     shown = (order == labels[:, None]).any(axis=1)
     grey = top < answer
-    return Thresholds(answer, _worth_asking(top[grey], shown[grey], answer))
+    suggest = _worth_asking(top[grey], shown[grey], answer)
+    return Thresholds(answer, max(suggest, SUGGEST_FLOOR))
 
 
 def _lowest_score(top: Floats, right: NDArray[np.bool_], wanted: float) -> float:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +51,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 @pytest.fixture(scope="module")
-def understander(full: Report) -> Iterator[Understander]:
-    yield load_model(Path(full.directory), expected_sha256=full.sha256)
+def understander(full: Report) -> Understander:
+    return load_model(Path(full.directory), expected_sha256=full.sha256)
 
 
 @pytest.fixture
@@ -198,6 +197,14 @@ def test_thresholds_keep_the_wanted_precision() -> None:
 
     assert choose_thresholds(scores, labels, 0.95).answer == 0.8
     assert choose_thresholds(scores, labels, 0.6).answer == 0.6
+
+
+def test_what_is_less_probable_than_the_rest_is_no_answer() -> None:
+    scores = np.array([[0.4, 0.3, 0.3], [0.08, 0.05, 0.05]])
+
+    thresholds = choose_thresholds(scores, np.array([0, 0]), 0.95)
+
+    assert (thresholds.answer, thresholds.suggest) == (0.5, 0.1)
 
 
 def test_the_bot_never_answers_where_the_promise_can_not_be_kept() -> None:
