@@ -44,6 +44,14 @@ class OfferSource(StrEnum):
     NONE = "none"
 
 
+class OfferMethod(StrEnum):
+    """Which recommendations a message shows; the words are those of their reasons."""
+
+    BOUGHT_BEFORE = "bought_before"
+    GOES_WITH = "goes_with"
+    POPULAR = "popular"
+
+
 class OfferFallback(StrEnum):
     """What becomes of a customer for whom there is no offer."""
 
@@ -83,7 +91,7 @@ class Offer:
     source: OfferSource = OfferSource.NONE
     top: int = 3
     fallback: OfferFallback = OfferFallback.SKIP
-    method: str | None = None
+    method: OfferMethod | None = None
     products: tuple[str, ...] = ()
 
 
@@ -211,7 +219,7 @@ _CAMPAIGN = _Section(
                 "from": notation.one_of(OfferSource),
                 "top": notation.whole,
                 "fallback": notation.one_of(OfferFallback),
-                "method": notation.topic,
+                "method": notation.one_of(OfferMethod),
                 "products": notation.many(notation.text),
             },
             ("from",),

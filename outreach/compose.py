@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from content.campaign import Campaign, CampaignKind
 from content.files import CampaignSource
+from content.filters import first_name
 from content.mail import CompiledVersion, compile_version
 from content.reasons import Reasons
 from content.where import Condition, parse
@@ -198,8 +200,10 @@ class Composer:
         now: datetime,
     ) -> dict[str, Any]:
         shop, campaign = self._settings.shop, ready.compiled.campaign
+        # Dates are written in the zone that they carry.
+        local = now.astimezone(ZoneInfo(shop.timezone))
         return {
-            "customer": _customer_variables(person, language, now),
+            "customer": _customer_variables(person, language, local),
             "items": [
                 self._item_variables(item, language)
                 for item in row.content.get("items", [])
@@ -216,7 +220,7 @@ class Composer:
                 "postal_address": shop.postal_address,
                 "currency": shop.currency,
             },
-            "now": now,
+            "now": local,
         }
 
     def _item_variables(self, item: dict[str, Any], language: str) -> dict[str, Any]:
@@ -245,7 +249,10 @@ class Composer:
 
     def _headers(self, campaign: Campaign, unsubscribe: str) -> dict[str, str]:
         host = urlsplit(self._settings.shop.url).hostname or self._domain
-        headers = {"List-Id": f"<{campaign.topic}.{host}>"}
+        headers = {
+            "Reply-To": self._settings.shop.support_email,
+            "List-Id": f"<{campaign.topic}.{host}>",
+        }
         if campaign.kind is CampaignKind.PROMOTION:
             headers["List-Unsubscribe"] = f"<{unsubscribe}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -331,7 +338,7 @@ def _customer_variables(
     email = person.addresses.get(Channel.EMAIL)
     return {
         "name": person.name,
-        "first_name": person.name,
+        "first_name": None if person.name is None else first_name(person.name),
         "email": None if email is None else email.value,
         "language": language,
         "city": person.city,

@@ -44,8 +44,9 @@ SENDER = system("sender")
 LEASE_MARGIN_SECONDS = 5.0
 STATES_READ_EVERY_SECONDS = 0.5
 IDLE_SECONDS = 1.0
-# Below so many rows one broken message says nothing about a run.
-RENDER_ERRORS_MINIMUM = 5
+# Fewer failures say nothing about a run.
+FAILURES_MINIMUM = 5
+BOUNCED = "mailbox_unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,26 +280,36 @@ class Sender:
         def work(connection: Connection) -> None:
             deliveries.record(connection, self._claim, results, now)
             self._composer.learn(connection, chunk.envelopes, chunk.rows, results, now)
-            for run_id in chunk.runs:
-                self._pause_broken(connection, run_id, now)
+            for run_id, run in chunk.runs.items():
+                self._pause_broken(connection, run, now)
                 deliveries.record_change(connection, run_id, now)
 
         await self._database.write(SENDER, work)
 
-    def _pause_broken(self, connection: Connection, run_id: int, now: datetime) -> None:
-        """Stop a run whose template fails for too many, and say why."""
-        counts = {
-            (row.state, row.reason): row.count
-            for row in runs.funnel(connection, run_id)
+    def _pause_broken(self, connection: Connection, run: Run, now: datetime) -> None:
+        """Stop a run that goes wrong for too many, and say why."""
+        current = runs.get(connection, run.id)
+        if current is None or current.state is not RunState.RUNNING:
+            return
+        stop_if = self._composer.ready(connection, run).compiled.campaign.stop_if
+        limits = {
+            SkipReason.RENDER_ERROR: (
+                stop_if.render_errors or self._settings.render_error_limit_ratio,
+                "messages could not be written",
+            ),
+            BOUNCED: (stop_if.bounce_rate or 1.0, "addresses do not exist"),
         }
-        broken = counts.get((DeliveryState.REJECTED, SkipReason.RENDER_ERROR), 0)
-        tried = broken + counts.get((DeliveryState.ACCEPTED, None), 0)
-        too_many = broken > self._settings.render_error_limit_ratio * tried
-        run = runs.get(connection, run_id)
-        running = run is not None and run.state is RunState.RUNNING
-        if running and too_many and broken >= RENDER_ERRORS_MINIMUM:
-            reason = f"{broken} of {tried} messages could not be written"
-            runs.move(connection, run_id, RunState.PAUSED, now, reason)
+        counts: dict[str | None, int] = {}
+        for row in runs.funnel(connection, run.id):
+            if row.state in {DeliveryState.ACCEPTED, DeliveryState.REJECTED}:
+                counts[row.reason] = counts.get(row.reason, 0) + row.count
+        tried = sum(counts.values())
+        for reason, (limit_ratio, words) in limits.items():
+            bad = counts.get(reason, 0)
+            if bad >= FAILURES_MINIMUM and bad > limit_ratio * tried:
+                told = f"{bad} of {tried} {words}"
+                runs.move(connection, run.id, RunState.PAUSED, now, told)
+                return
 
     async def _renew(self) -> None:
         now = self._clock.now()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from content.campaign import Campaign, OfferFallback, OfferSource
@@ -77,8 +77,25 @@ def _plan_chunk(
         _row(person, decision, items.get(person.customer_id, []), campaign)
         for person, decision in zip(people, decisions, strict=True)
     ]
+    if campaign.limits.per_hour is not None:
+        already = deliveries.count_unended(connection, ready.run.id)
+        rows = list(_spread(rows, campaign.limits.per_hour, already, now))
     deliveries.add_planned(connection, ready.run.id, rows, now)
     return ids[-1]
+
+
+def _spread(
+    rows: Iterable[Planned], per_hour: int, already: int, now: datetime
+) -> Iterator[Planned]:
+    """The same rows, each hour's worth due an hour after the one before."""
+    for row in rows:
+        if row.state is not DeliveryState.PLANNED:
+            yield row
+            continue
+        hour = now + timedelta(hours=already // per_hour)
+        late = already >= per_hour and (row.due_at is None or row.due_at < hour)
+        yield replace(row, due_at=hour) if late else row
+        already += 1
 
 
 def _row(

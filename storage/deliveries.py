@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from core.model import OPEN_DELIVERY_STATES, Channel, DeliveryState, RunState
 from storage import changes
@@ -100,6 +100,19 @@ def last_planned_customer(connection: Connection, campaign_run_id: int) -> int:
             .where(deliveries.c.campaign_run_id == campaign_run_id)
             .order_by(deliveries.c.customer_id.desc())
             .limit(1)
+        )
+        or 0
+    )
+
+
+def count_unended(connection: Connection, campaign_run_id: int) -> int:
+    """How many rows of a run wait to be sent."""
+    return (
+        connection.scalar(
+            select(func.count()).where(
+                deliveries.c.campaign_run_id == campaign_run_id,
+                deliveries.c.state.in_(OPEN_DELIVERY_STATES),
+            )
         )
         or 0
     )

@@ -34,3 +34,9 @@ def key(connection: Connection, purpose: str) -> bytes:
 def address_hmac(address_key: bytes, address: str) -> str:
     """What stays of an address after its owner asked to be forgotten."""
     return hmac.new(address_key, address.encode(), hashlib.sha256).hexdigest()
+
+
+def has_key(connection: Connection, purpose: str) -> bool:
+    """Whether the key for a purpose is made already."""
+    query = select(installation.c.key).where(installation.c.key == purpose)
+    return connection.scalar(query) is not None

@@ -1,0 +1,284 @@
+"""The command line: `rapport COMMAND`. Heavy libraries load inside the command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.errors import RapportError
+
+if TYPE_CHECKING:
+    from app.wiring import Program
+    from core.settings import Settings
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Answers customers, and decides who gets what.",
+)
+campaign_commands = typer.Typer(no_args_is_help=True, help="Campaigns as versions.")
+knowledge_commands = typer.Typer(no_args_is_help=True, help="What the bot knows.")
+report_commands = typer.Typer(no_args_is_help=True, help="Figures.")
+staff_commands = typer.Typer(no_args_is_help=True, help="Who may sign in.")
+cli.add_typer(campaign_commands, name="campaign")
+cli.add_typer(knowledge_commands, name="knowledge")
+cli.add_typer(report_commands, name="report")
+cli.add_typer(staff_commands, name="staff")
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="RAPPORT_CONFIG", help="The settings file."),
+]
+
+
+def main() -> None:
+    """Run a command; a mistake is told in words and ends with code 1."""
+    try:
+        cli()
+    except RapportError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+@cli.command()
+def demo(
+    check: Annotated[
+        bool, typer.Option("--check", help="Do the main job and compare, then end.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
+    directory: Annotated[
+        Path | None, typer.Option(help="Where the demo keeps its data.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new shop.")] = False,
+) -> None:
+    """A shop with a story: console, web chat and mailbox on one port."""
+    if check:
+        from app.demo.check import check_demo
+
+        raise typer.Exit(check_demo())
+    from app.demo.show import show_demo
+
+    show_demo(port, directory, fresh=fresh)
+
+
+@cli.command()
+def serve(config: Config = None) -> None:
+    """Serve your shop: console, web chat, Telegram, clock and sender."""
+    from app.commands import serve_shop
+
+    settings, file = _settings(config)
+    serve_shop(settings, file)
+
+
+@cli.command()
+def run(
+    campaign: Annotated[
+        list[str] | None, typer.Option(help="Only this one; may be repeated.")
+    ] = None,
+    no_campaigns: Annotated[
+        bool, typer.Option("--no-campaigns", help="Clean and analyse only.")
+    ] = False,
+    no_send: Annotated[
+        bool, typer.Option("--no-send", help="Plan; the serving process sends.")
+    ] = False,
+    scheduled_for: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z"], help="The run's moment; now if not given."
+        ),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Collect, clean, analyse, decide, send, monitor: once, now."""
+    from app.commands import run_pipeline
+
+    with _program(config) as program:
+        wanted = [] if no_campaigns else campaign
+        raise typer.Exit(
+            run_pipeline(program, wanted, scheduled_for, send=not no_send)
+        )
+
+
+@cli.command(name="import")
+def import_(
+    file: Annotated[str, typer.Argument(help="A CSV file, or - for standard input.")],
+    mapping: Annotated[str, typer.Option(help="A shipped mapping, or a file.")],
+    source: Annotated[
+        str | None, typer.Option(help="Where the rows come from.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Read customers, products, orders or opt-outs from a file."""
+    from app.importing import import_command
+
+    settings, _ = _settings(config)
+    raise typer.Exit(import_command(settings, file, mapping, source))
+
+
+@cli.command()
+def backup(
+    folder: Annotated[Path | None, typer.Argument(help="Where it is put.")] = None,
+    config: Config = None,
+) -> None:
+    """A copy of everything, checked, while the program runs."""
+    from app.commands import back_up
+
+    settings, _ = _settings(config)
+    back_up(settings, folder)
+
+
+@cli.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` made.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Only look whether it is sound.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Bring a backup back; what it replaces is kept beside it."""
+    from app.commands import bring_back
+
+    settings, _ = _settings(config)
+    bring_back(settings, file, only_check=check)
+
+
+@cli.command()
+def upgrade(config: Config = None) -> None:
+    """Back up, bring the database to this version of the program, verify."""
+    from app.commands import upgrade_database
+
+    settings, _ = _settings(config)
+    upgrade_database(settings)
+
+
+@campaign_commands.command(name="list")
+def list_campaigns(config: Config = None) -> None:
+    """Every campaign with its newest version and run."""
+    from app.commands import show_campaigns
+
+    with _program(config) as program:
+        show_campaigns(program)
+
+
+@campaign_commands.command(name="push")
+def push_campaign(
+    key: Annotated[str, typer.Argument(help="The folder's name.")],
+    templates: Annotated[
+        Path | None, typer.Option(help="The folder that holds campaigns/.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Make a version from files; a stale base is refused."""
+    from app.commands import push
+
+    with _program(config) as program:
+        push(program, key, templates)
+
+
+@campaign_commands.command(name="pull")
+def pull_campaign(
+    key: Annotated[str, typer.Argument(help="The campaign's key.")],
+    templates: Annotated[
+        Path | None, typer.Option(help="The folder that holds campaigns/.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Write the newest version to files."""
+    from app.commands import pull
+
+    with _program(config) as program:
+        pull(program, key, templates)
+
+
+@campaign_commands.command(name="lint")
+def lint_campaign(
+    key: Annotated[str, typer.Argument(help="The folder's name.")],
+    templates: Annotated[
+        Path | None, typer.Option(help="The folder that holds campaigns/.")
+    ] = None,
+) -> None:
+    """Look for mistakes in a campaign's files before they are pushed."""
+    from app.commands import lint
+
+    raise typer.Exit(lint(key, templates))
+
+
+@knowledge_commands.command(name="push")
+def push_knowledge(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder like templates/knowledge.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Make versions of the articles that differ; the serving process retrains."""
+    from app.commands import push_articles
+
+    with _program(config) as program:
+        push_articles(program, folder)
+
+
+@report_commands.command(name="service")
+def report_service(
+    days: Annotated[int, typer.Option(help="How far back.")] = 30,
+    config: Config = None,
+) -> None:
+    """CSI, CSAT, SEI, first response and handling time, each with n."""
+    from app.commands import show_service
+
+    with _program(config) as program:
+        show_service(program, days)
+
+
+@report_commands.command(name="runs")
+def report_runs(config: Config = None) -> None:
+    """The newest runs with their funnel and effect."""
+    from app.commands import show_runs
+
+    with _program(config) as program:
+        show_runs(program)
+
+
+@staff_commands.command(name="add")
+def add_staff(
+    email: Annotated[str, typer.Argument()],
+    role: Annotated[str, typer.Option(help="agent, marketer, lead or admin")],
+    name: Annotated[str, typer.Option(help="As customers see it.")],
+    config: Config = None,
+) -> None:
+    """Add a member of staff; asks for the password."""
+    from app.commands import add_member
+
+    with _program(config) as program:
+        add_member(program, email, name, role)
+
+
+def _settings(config: Path | None) -> tuple[Settings, Path]:
+    """The settings and the file that they came from."""
+    from app.wiring import anchored
+    from core.settings import DEFAULT_FILE, load_settings
+
+    file = (config or DEFAULT_FILE).resolve()
+    return anchored(load_settings(file), file.parent), file
+
+
+@contextmanager
+def _program(config: Path | None) -> Iterator[Program]:
+    from app.wiring import open_program
+    from core.clock import SystemClock
+
+    settings, _ = _settings(config)
+    with open_program(settings, SystemClock()) as program:
+        yield program
+
+
+if __name__ == "__main__":
+    main()

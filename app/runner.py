@@ -1,0 +1,131 @@
+"""Runs coarse jobs, each in a child process: analysis never blocks a page or a chat."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.clock import Clock
+from core.errors import LeaseLost
+from core.log import get_logger
+from core.model import system
+from storage import jobs, schedules
+from storage.database import Connection, Database
+from storage.jobs import Job
+
+log = get_logger("runner")
+RUNNER = system("runner")
+POLL_SECONDS = 1.0
+ERROR_CHARACTERS = 2000
+
+
+class JobRunner:
+    """Takes one job after the other; a job of a dead runner is taken up again."""
+
+    def __init__(
+        self, database: Database, clock: Clock, config: Path, lease_seconds: float
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._config = config
+        self._lease_seconds = lease_seconds
+        self._worker = f"runner-{os.getpid()}"
+        self._stopping = asyncio.Event()
+        self._child: asyncio.subprocess.Process | None = None
+
+    def stop(self) -> None:
+        """End the job under way; another runner takes it up."""
+        self._stopping.set()
+        if self._child is not None and self._child.returncode is None:
+            self._child.terminate()
+
+    async def run_for_ever(self) -> None:
+        """Work until `stop`."""
+        while not self._stopping.is_set():
+            try:
+                worked = await self.step()
+            except Exception:  # the runner outlives one bad job
+                log.exception("job_failed")
+                worked = False
+            if not worked:
+                await self._clock.sleep(POLL_SECONDS)
+
+    async def step(self) -> bool:
+        """Take and run one job; False where none waits."""
+        now = self._clock.now()
+        job = await self._database.write(
+            RUNNER, lambda c: jobs.claim(c, self._worker, now, self._lease_seconds)
+        )
+        if job is None:
+            return False
+        log.info("job_begun", job=job.id, kind=job.kind)
+        error = await self._run(job)
+        if self._stopping.is_set():
+            return True  # its lease runs out, and the next runner begins it again
+        await self._finish(job, error)
+        return True
+
+    async def _run(self, job: Job) -> str | None:
+        """None where the child ended well, else the end of what it said."""
+        arguments = _command(job.kind, job.payload)
+        self._child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "app.cli",
+            *arguments,
+            env={**os.environ, "RAPPORT_CONFIG": str(self._config)},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        talking = asyncio.ensure_future(self._child.communicate())
+        while not talking.done():
+            await asyncio.wait({talking}, timeout=self._lease_seconds / 3)
+            if not talking.done() and not await self._keep(job):
+                self._child.terminate()
+        _, said = talking.result()
+        if self._child.returncode == 0:
+            return None
+        tail = said.decode(errors="replace")[-ERROR_CHARACTERS:].strip()
+        log.warning("job_ended_badly", job=job.id, code=self._child.returncode)
+        return tail or f"ended with code {self._child.returncode}"
+
+    async def _keep(self, job: Job) -> bool:
+        now = self._clock.now()
+        try:
+            await self._database.write(
+                RUNNER, lambda c: jobs.renew(c, job, now, self._lease_seconds)
+            )
+        except LeaseLost:
+            return False
+        return True
+
+    async def _finish(self, job: Job, error: str | None) -> None:
+        now = self._clock.now()
+
+        def work(connection: Connection) -> None:
+            jobs.finish(connection, job, now, error)
+            if occurrence_id := job.payload.get("occurrence_id"):
+                schedules.finish(connection, occurrence_id, now, error)
+
+        try:
+            await self._database.write(RUNNER, work)
+        except LeaseLost:
+            log.warning("job_taken_over", job=job.id)
+
+
+def _command(kind: str, payload: dict[str, Any]) -> list[str]:
+    """The command line of a job; each kind is one command of the program."""
+    if kind != "pipeline":
+        message = f"unknown job kind: {kind}"
+        raise ValueError(message)
+    arguments = ["run", "--no-send"]
+    for key in payload["campaigns"]:
+        arguments += ["--campaign", key]
+    if not payload["campaigns"]:
+        arguments.append("--no-campaigns")
+    if scheduled_for := payload.get("scheduled_for"):
+        arguments += ["--scheduled-for", scheduled_for]
+    return arguments

@@ -1,0 +1,159 @@
+"""Everything in one process: pages and web chat, Telegram, the clock, the sender."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.runner import JobRunner
+from app.single import only_server
+from app.wiring import Program, make_composer, make_mail_channel, make_sender
+from core.log import get_logger
+from core.model import Channel, ChannelPort, system
+from outreach.schedule import ScheduleClock
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from bot.service import BotService
+
+log = get_logger("serve")
+SERVE = system("serve")
+STOP_SECONDS = 10
+OnUp = Callable[[str], Awaitable[None]]
+
+
+async def serve(
+    program: Program,
+    config: Path,
+    on_up: OnUp,
+    maildir: Path | None = None,
+    setup_code: str | None = None,
+) -> None:
+    """Serve until a signal; `on_up` is told the address once pages answer.
+
+    Raises
+    ------
+    AlreadyServed : another process serves this SQLite file
+    """
+    with only_server(program.database.file):
+        await _serve(program, config, on_up, maildir, setup_code)
+
+
+async def _serve(
+    program: Program,
+    config: Path,
+    on_up: OnUp,
+    maildir: Path | None,
+    setup_code: str | None,
+) -> None:
+    from bot.service import BotService
+
+    bot = BotService(
+        program.database, program.clock, program.settings, program.data_directory
+    )
+    server = _server(program, bot, maildir, setup_code)
+    serving = asyncio.ensure_future(server.serve())
+    while not server.started:
+        if serving.done():
+            await serving
+            return
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    work = _Work(program, config, bot)
+    await work.start()
+    await on_up(f"http://{program.settings.web.host}:{port}")
+    await serving
+    await work.stop()
+
+
+class _Work:
+    """All that goes on behind the pages."""
+
+    def __init__(self, program: Program, config: Path, bot: BotService) -> None:
+        seconds = program.settings.storage.lease_seconds
+        self._program = program
+        self._bot = bot
+        self._channels: dict[Channel, ChannelPort] = {
+            Channel.EMAIL: make_mail_channel(program),
+            **bot.ports,
+        }
+        self._sender = make_sender(
+            program, make_composer(program.settings), self._channels
+        )
+        self._clock = ScheduleClock(
+            program.database, program.clock, f"process-{id(self)}", seconds
+        )
+        self._runner = JobRunner(program.database, program.clock, config, seconds)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        from outreach.campaigns import set_schedules
+
+        now = self._program.clock.now()
+        await self._program.database.write(
+            SERVE, lambda c: set_schedules(c, self._program.settings, now)
+        )
+        await self._bot.start()
+        self._tasks = [
+            asyncio.create_task(part.run_for_ever(), name=type(part).__name__)
+            for part in (self._sender, self._clock, self._runner)
+        ]
+
+    async def stop(self) -> None:
+        for part in (self._sender, self._clock, self._runner):
+            part.stop()
+        await self._bot.stop()
+        done, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*done, *late, return_exceptions=True)
+        await self._channels[Channel.EMAIL].close()
+
+
+def _server(
+    program: Program,
+    bot: BotService,
+    maildir: Path | None,
+    setup_code: str | None,
+) -> uvicorn.Server:
+    import uvicorn
+
+    from web.server import create_app
+    from web.services import Services
+
+    settings = program.settings
+    app = create_app(
+        Services(
+            settings=settings,
+            clock=program.clock,
+            database=program.database,
+            desk=bot.desk,
+            chat=bot.webchat,
+            composer=make_composer(settings),
+            setup_code=setup_code,
+            maildir=maildir,
+        )
+    )
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.web.host,
+            port=settings.web.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+    )
+
+
+def say(*lines: str) -> None:
+    """Talk to the person at the terminal; data goes to standard output instead."""
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,129 @@
+"""What customers did after a run was planned, by the arm they were assigned to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, select
+
+from core.model import DeliveryState, OrderKind, SkipReason
+from storage.schema import conversations, deliveries, episodes, feedback, orders
+
+# As assigned, not as sent: a refused or broken message does not change the arm.
+_ASSIGNED_STATES = (
+    DeliveryState.PLANNED,
+    DeliveryState.CLAIMED,
+    DeliveryState.SENDING,
+    DeliveryState.DEFERRED,
+    DeliveryState.ACCEPTED,
+    DeliveryState.REJECTED,
+    DeliveryState.UNCERTAIN,
+)
+
+
+class Arm(StrEnum):
+    """On which side of the comparison a customer stands."""
+
+    SENT = "sent"
+    HOLDOUT = "holdout"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One customer of a run in the goal window; returns are taken off."""
+
+    customer_id: int
+    arm: Arm
+    orders_count: int
+    revenue_minor: int
+    contacts_count: int
+    mean_score: float | None
+
+
+def of_run(
+    connection: Connection, campaign_run_id: int, since: datetime, until: datetime
+) -> list[Outcome]:
+    """Every customer of either arm, with what they did in [since, until)."""
+    arm = case((deliveries.c.reason == SkipReason.HOLDOUT, Arm.HOLDOUT), else_=Arm.SENT)
+    members = (
+        select(deliveries.c.customer_id, arm.label("arm"))
+        .where(
+            deliveries.c.campaign_run_id == campaign_run_id,
+            (deliveries.c.reason == SkipReason.HOLDOUT)
+            | deliveries.c.state.in_(_ASSIGNED_STATES),
+        )
+        .cte("members")
+    )
+    bought = _bought(members, since, until)
+    contacted = _contacted(members, since, until)
+    scored = _scored(members, since, until)
+    rows = connection.execute(
+        select(
+            members.c.customer_id,
+            members.c.arm,
+            bought.c.orders_count,
+            bought.c.revenue_minor,
+            contacted.c.contacts_count,
+            scored.c.mean_score,
+        )
+        .outerjoin(bought, bought.c.customer_id == members.c.customer_id)
+        .outerjoin(contacted, contacted.c.customer_id == members.c.customer_id)
+        .outerjoin(scored, scored.c.customer_id == members.c.customer_id)
+        .order_by(members.c.customer_id)
+    )
+    return [
+        Outcome(
+            row.customer_id,
+            Arm(row.arm),
+            row.orders_count or 0,
+            int(row.revenue_minor or 0),
+            row.contacts_count or 0,
+            None if row.mean_score is None else float(row.mean_score),
+        )
+        for row in rows
+    ]
+
+
+def _bought(members: Any, since: datetime, until: datetime) -> Any:
+    is_sale = case((orders.c.kind == OrderKind.SALE, 1), else_=0)
+    return (
+        select(
+            orders.c.customer_id,
+            func.sum(is_sale).label("orders_count"),
+            func.sum(orders.c.total_minor).label("revenue_minor"),
+        )
+        .join(members, members.c.customer_id == orders.c.customer_id)
+        .where(orders.c.ordered_at >= since, orders.c.ordered_at < until)
+        .group_by(orders.c.customer_id)
+        .subquery()
+    )
+
+
+def _contacted(members: Any, since: datetime, until: datetime) -> Any:
+    return (
+        select(conversations.c.customer_id, func.count().label("contacts_count"))
+        .join(members, members.c.customer_id == conversations.c.customer_id)
+        .join(
+            episodes,
+            and_(
+                episodes.c.conversation_id == conversations.c.id,
+                episodes.c.opened_at >= since,
+                episodes.c.opened_at < until,
+            ),
+        )
+        .group_by(conversations.c.customer_id)
+        .subquery()
+    )
+
+
+def _scored(members: Any, since: datetime, until: datetime) -> Any:
+    return (
+        select(feedback.c.customer_id, func.avg(feedback.c.score).label("mean_score"))
+        .join(members, members.c.customer_id == feedback.c.customer_id)
+        .where(feedback.c.answered_at >= since, feedback.c.answered_at < until)
+        .group_by(feedback.c.customer_id)
+        .subquery()
+    )
