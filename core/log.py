@@ -74,7 +74,8 @@ class _Handler(logging.Handler):
         try:
             _StandardError().msg(self.format(record))
         except Exception:  # noqa: BLE001  a broken log line must not end the program
-            self.handleError(record)
+            # The base class would print the arguments as they are.
+            get_logger("log").warning("log_record_unreadable", logger=record.name)
 
 
 def configure_logs(level: str, form: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
@@ -138,3 +139,23 @@ def test_events_below_the_level_are_silent(capsys: pytest.CaptureFixture[str]) -
     get_logger("clock").info("tick")
 
     assert capsys.readouterr().err == ""
+
+
+def test_a_vendor_line_that_cannot_be_formatted_is_told_without_its_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("info", "text")
+
+    logging.getLogger("vendor").warning("%d messages", ADDRESS)
+
+    written = capsys.readouterr().err
+    assert "log_record_unreadable" in written
+    assert ADDRESS not in written
+
+
+def test_a_moment_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+
+    get_logger("clock").info("due", at=datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
+
+    assert '"at": "2026-03-01T12:30:00+00:00"' in capsys.readouterr().err

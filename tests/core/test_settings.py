@@ -145,7 +145,8 @@ def test_an_unknown_variable_of_the_environment_is_named_with_the_nearest(
         # A bracket stays open to the end of the file.
         ("shop:\n  languages: [en\n", 3),
         ("shop:\n  name: A\n  name: B\n", 3),
-        # A list where headings are expected.
+        # A value or a list where headings are expected.
+        ("shop:\n  name: A\nmail: 3\n", 3),
         ("- shop\n", 1),
     ],
 )
@@ -219,3 +220,27 @@ def test_a_missing_secret_file_stops_the_start(
 
     with pytest.raises(SettingsError, match="RAPPORT_MAIL__PASSWORD_FILE can't be"):
         load_settings()
+
+
+def test_a_secret_file_does_not_hide_a_heading_of_the_wrong_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("hunter2", encoding="utf-8")
+    monkeypatch.setenv("RAPPORT_MAIL__PASSWORD_FILE", str(tmp_path / "secret"))
+
+    assert problem_of(tmp_path, "mail: 3\n").expected.startswith("`mail`: ")
+
+
+def test_a_control_character_in_the_file_is_refused(tmp_path: Path) -> None:
+    problem = problem_of(tmp_path, "shop:\n  name: \x07\n")
+
+    assert problem.expected.startswith("not valid YAML")
+
+
+def test_a_choice_of_forms_keeps_the_line(tmp_path: Path) -> None:
+    text = "analysis:\n  segmentations:\n    - name: a\n      k: many\n"
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings(written(tmp_path, text))
+
+    assert {problem.line for problem in caught.value.problems} == {4}
