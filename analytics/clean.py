@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 
 import pandas as pd
@@ -197,4 +197,8 @@ def _rows(
 
 
 def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, datetime) and value == datetime.combine(value, time.min):
+        return value.date().isoformat()
+    return str(value)

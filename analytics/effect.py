@@ -197,6 +197,31 @@ def effect(
     return Effect(tuple(differences), excluded=len(both))
 
 
+def effect_of(**means: tuple[Sequence[float], Sequence[float]]) -> Effect:
+    """The same as `effect` on means, from plain values.
+
+    Parameters
+    ----------
+    means : name of the outcome = (values of the treated, values of those held out), one
+        per customer, none missing; who was in both arms is left out by the caller
+
+    Returns
+    -------
+    Effect, in the order given, by the same rules as `effect`.
+    """
+    return Effect(
+        tuple(
+            _compare(
+                outcome,
+                Scale.MEAN,
+                np.asarray(treated, dtype="float64"),
+                np.asarray(holdout, dtype="float64"),
+            )
+            for outcome, (treated, holdout) in means.items()
+        )
+    )
+
+
 def _step(name: str, count: int, of: str, total: int) -> FunnelStep:
     return FunnelStep(name, count, of, count / total if total else None)
 
@@ -216,10 +241,15 @@ def _difference(members: pd.DataFrame, outcome: str, scale: Scale) -> Difference
     known = members[members[outcome].notna()]
     values = known[outcome].astype("float64").to_numpy()
     in_treated = known["arm"].eq(Arm.TREATED.value).to_numpy()
-    treated, holdout = values[in_treated], values[~in_treated]
-    means = [
+    return _compare(outcome, scale, values[in_treated], values[~in_treated])
+
+
+def _compare(
+    outcome: str, scale: Scale, treated: np.ndarray, holdout: np.ndarray
+) -> Difference:
+    own, other = (
         float(group.mean()) if len(group) else None for group in (treated, holdout)
-    ]
+    )
     reason = _too_little(treated, holdout, scale)
     interval = None if reason else _interval(treated, holdout, scale)
     return Difference(
@@ -227,11 +257,9 @@ def _difference(members: pd.DataFrame, outcome: str, scale: Scale) -> Difference
         scale,
         len(treated),
         len(holdout),
-        treated=means[0],
-        holdout=means[1],
-        difference=(
-            None if means[0] is None or means[1] is None else means[0] - means[1]
-        ),
+        treated=own,
+        holdout=other,
+        difference=None if own is None or other is None else own - other,
         interval=interval,
         verdict=_verdict(interval),
         reason=reason,

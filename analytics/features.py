@@ -245,7 +245,7 @@ def _purchases(
     returned = sums.get("return", pd.Series(dtype="float64"))
     # A customer may have returns alone: net_spent is below 0, the rest missing.
     table = table.reindex(table.index.union(returned.index).astype("int64"))
-    back = -returned.reindex(table.index).fillna(0.0)
+    back = returned.reindex(table.index).fillna(0.0).abs()
     table["net_spent"] = table["total_spent"].fillna(0.0) - back
     table["returns_ratio"] = back / sold.where(sold > 0).reindex(table.index)
     sales = known[known["kind"] == "sale"]
