@@ -1,0 +1,379 @@
+"""Tables as pandas frames for the analysis: the only place where storage knows pandas.
+
+Ids are int64, moments datetime64 in UTC, money floats in major units; a missing
+value is NaN, NaT or None. Customers who were merged appear as their survivor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy.orm import aliased
+
+from core.model import OrderKind, Sender
+from storage import schema
+from storage.episodes import EventKind
+from storage.schema import (
+    conversation_events,
+    conversations,
+    episodes,
+    feedback,
+    handling_intervals,
+    messages,
+    order_lines,
+    orders,
+)
+
+MINOR_UNITS = 100.0
+ROWS_PER_CHUNK = 50_000
+MOMENT = "moment"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServiceFrames:
+    """What the service numbers are computed from; see `analytics.service`."""
+
+    episodes: pd.DataFrame
+    intervals: pd.DataFrame
+    replies: pd.DataFrame
+    feedback: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CustomerFrames:
+    """What features, segments, rules and recommendations are computed from."""
+
+    customers: pd.DataFrame
+    orders: pd.DataFrame
+    lines: pd.DataFrame
+    feedback: pd.DataFrame
+    conversations: pd.DataFrame
+
+
+def customers_frame(connection: Connection) -> pd.DataFrame:
+    """One row per customer who is not merged into another.
+
+    Returns
+    -------
+    customer_id (int64), name (object), birth_date (datetime64 or NaT), income (float,
+    major units a year), created_at (datetime64, UTC).
+    """
+    table = schema.customers
+    query = select(
+        table.c.id.label("customer_id"),
+        table.c.name,
+        table.c.birth_date,
+        (table.c.income_minor / MINOR_UNITS).label("income"),
+        table.c.created_at,
+    ).where(table.c.alias_of.is_(None))
+    frame = _frame(
+        connection,
+        query.order_by(table.c.id),
+        {"customer_id": "int64", "income": "float64", "created_at": MOMENT},
+    )
+    frame["birth_date"] = pd.to_datetime(frame["birth_date"])
+    return frame
+
+
+def orders_frame(connection: Connection) -> pd.DataFrame:
+    """One row per order.
+
+    Returns
+    -------
+    order_id (int64), customer_id (Int64, may be missing), ordered_at (datetime64,
+    UTC), amount (float, major units; negative for a return), kind (sale, return).
+    """
+    query = select(
+        orders.c.id.label("order_id"),
+        _survivor(orders.c.customer_id),
+        orders.c.ordered_at,
+        (orders.c.total_minor / MINOR_UNITS).label("amount"),
+        orders.c.kind,
+    ).select_from(_with_customer(orders))
+    types = {
+        "order_id": "int64",
+        "customer_id": "Int64",
+        "ordered_at": MOMENT,
+        "amount": "float64",
+        "kind": "str",
+    }
+    return _frame(connection, query.order_by(orders.c.id), types)
+
+
+def lines_frame(connection: Connection) -> pd.DataFrame:
+    """One row per line of an order.
+
+    Returns
+    -------
+    order_id (int64), product_id (Int64, missing where the line is no product),
+    quantity (int64, negative in returns), amount (float, major units, of the line).
+    """
+    query = select(
+        order_lines.c.order_id,
+        order_lines.c.product_id,
+        order_lines.c.quantity,
+        (order_lines.c.amount_minor / MINOR_UNITS).label("amount"),
+    )
+    types = {
+        "order_id": "int64",
+        "product_id": "Int64",
+        "quantity": "int64",
+        "amount": "float64",
+    }
+    return _frame(connection, query.order_by(order_lines.c.order_id), types)
+
+
+def purchases_frame(connection: Connection) -> pd.DataFrame:
+    """One row per product in a sale: what baskets and recommendations are made of.
+
+    Returns
+    -------
+    customer_id (Int64, may be missing), order_id, product_id (int64), ordered_at
+    (datetime64, UTC).
+    """
+    query = (
+        select(
+            _survivor(orders.c.customer_id),
+            order_lines.c.order_id,
+            order_lines.c.product_id,
+            orders.c.ordered_at,
+        )
+        .select_from(
+            _with_customer(
+                order_lines.join(orders, orders.c.id == order_lines.c.order_id)
+            )
+        )
+        .where(
+            orders.c.kind == OrderKind.SALE,
+            order_lines.c.product_id.is_not(None),
+            order_lines.c.quantity > 0,
+        )
+        .order_by(order_lines.c.order_id, order_lines.c.line_no)
+    )
+    types = {
+        "customer_id": "Int64",
+        "order_id": "int64",
+        "product_id": "int64",
+        "ordered_at": MOMENT,
+    }
+    return _frame(connection, query, types)
+
+
+def feedback_frame(
+    connection: Connection, since: datetime | None = None
+) -> pd.DataFrame:
+    """One row per survey; with `since`, those asked or answered from then on.
+
+    Returns
+    -------
+    feedback_id, customer_id (int64), episode_id, staff_id (Int64), asked_at,
+    answered_at (datetime64, UTC), score (float, 1..5), issue, comment, topic,
+    channel, answered_by (object).
+    """
+    query = select(
+        feedback.c.id.label("feedback_id"),
+        _survivor(feedback.c.customer_id),
+        feedback.c.episode_id,
+        feedback.c.staff_id,
+        feedback.c.asked_at,
+        feedback.c.answered_at,
+        feedback.c.score,
+        feedback.c.issue,
+        feedback.c.comment,
+        feedback.c.topic,
+        feedback.c.channel,
+        feedback.c.answered_by,
+    ).select_from(_with_customer(feedback))
+    if since is not None:
+        newest = func.coalesce(feedback.c.answered_at, feedback.c.asked_at)
+        query = query.where(newest >= since)
+    types = {
+        "feedback_id": "int64",
+        "customer_id": "int64",
+        "episode_id": "Int64",
+        "staff_id": "Int64",
+        "asked_at": MOMENT,
+        "answered_at": MOMENT,
+        "score": "float64",
+    }
+    return _frame(connection, query.order_by(feedback.c.id), types)
+
+
+def contacts_frame(connection: Connection) -> pd.DataFrame:
+    """One row per episode: a time that a customer came to us.
+
+    Returns
+    -------
+    customer_id (int64), opened_at (datetime64, UTC).
+    """
+    query = (
+        select(_survivor(conversations.c.customer_id), episodes.c.opened_at)
+        .select_from(
+            _with_customer(
+                conversations.join(
+                    episodes, episodes.c.conversation_id == conversations.c.id
+                )
+            )
+        )
+        .order_by(episodes.c.id)
+    )
+    return _frame(connection, query, {"customer_id": "int64", "opened_at": MOMENT})
+
+
+def customer_frames(connection: Connection) -> CustomerFrames:
+    """All that features are computed from, of one moment."""
+    return CustomerFrames(
+        customers_frame(connection),
+        orders_frame(connection),
+        lines_frame(connection),
+        feedback_frame(connection),
+        contacts_frame(connection),
+    )
+
+
+def episodes_frame(connection: Connection, since: datetime) -> pd.DataFrame:
+    """One row per episode that was open at `since` or later.
+
+    Returns
+    -------
+    episode_id, conversation_id (int64), kind, topic, channel, ended (object),
+    opened_at, closed_at, first_customer_at, first_agent_reply_at,
+    first_bot_reply_at (datetime64, UTC), reopened (int64).
+    """
+    first = {
+        "first_customer_at": EventKind.CUSTOMER_MESSAGE,
+        "first_agent_reply_at": EventKind.AGENT_REPLY,
+        "first_bot_reply_at": EventKind.BOT_REPLY,
+    }
+    events = (
+        select(
+            conversation_events.c.episode_id,
+            *(
+                func.min(
+                    case((conversation_events.c.kind == kind, conversation_events.c.at))
+                ).label(name)
+                for name, kind in first.items()
+            ),
+        )
+        .group_by(conversation_events.c.episode_id)
+        .subquery()
+    )
+    query = (
+        select(
+            episodes.c.id.label("episode_id"),
+            episodes.c.conversation_id,
+            episodes.c.kind,
+            episodes.c.topic,
+            conversations.c.channel,
+            episodes.c.ended,
+            episodes.c.opened_at,
+            episodes.c.closed_at,
+            *(events.c[name] for name in first),
+            episodes.c.reopened,
+        )
+        .join(conversations, conversations.c.id == episodes.c.conversation_id)
+        .outerjoin(events, events.c.episode_id == episodes.c.id)
+        .where(episodes.c.closed_at.is_(None) | (episodes.c.closed_at >= since))
+        .order_by(episodes.c.id)
+    )
+    moments = dict.fromkeys(("opened_at", "closed_at", *first), MOMENT)
+    types = {"episode_id": "int64", "conversation_id": "int64", "reopened": "int64"}
+    return _frame(connection, query, types | moments)
+
+
+def intervals_frame(connection: Connection, since: datetime) -> pd.DataFrame:
+    """One row per handling interval that reaches beyond `since`.
+
+    Returns
+    -------
+    episode_id, staff_id (int64), started_at, ended_at, active_at (datetime64, UTC).
+    """
+    table = handling_intervals
+    query = (
+        select(
+            table.c.episode_id,
+            table.c.staff_id,
+            table.c.started_at,
+            table.c.ended_at,
+            table.c.active_at,
+        )
+        .where(table.c.ended_at.is_(None) | (table.c.ended_at >= since))
+        .order_by(table.c.id)
+    )
+    types = {
+        "episode_id": "int64",
+        "staff_id": "int64",
+        "started_at": MOMENT,
+        "ended_at": MOMENT,
+        "active_at": MOMENT,
+    }
+    return _frame(connection, query, types)
+
+
+def replies_frame(connection: Connection, since: datetime) -> pd.DataFrame:
+    """One row per message of an agent in an episode that reaches beyond `since`.
+
+    Returns
+    -------
+    episode_id, staff_id (int64), at (datetime64, UTC).
+    """
+    query = (
+        select(messages.c.episode_id, messages.c.staff_id, messages.c.created_at)
+        .join(episodes, episodes.c.id == messages.c.episode_id)
+        .where(
+            messages.c.sender == Sender.AGENT,
+            messages.c.staff_id.is_not(None),
+            episodes.c.closed_at.is_(None) | (episodes.c.closed_at >= since),
+        )
+        .order_by(messages.c.id)
+    )
+    types = {"episode_id": "int64", "staff_id": "int64", "created_at": MOMENT}
+    return _frame(connection, query, types).rename(columns={"created_at": "at"})
+
+
+def service_frames(connection: Connection, since: datetime) -> ServiceFrames:
+    """All that service numbers since then are computed from, of one moment.
+
+    Pass the start of the window before the one that is shown, for comparisons.
+    """
+    return ServiceFrames(
+        episodes_frame(connection, since),
+        intervals_frame(connection, since),
+        replies_frame(connection, since),
+        feedback_frame(connection, since),
+    )
+
+
+_people = aliased(schema.customers, name="people")
+
+
+def _with_customer(table: Any) -> Any:
+    column = next(c for c in table.c if c.name.endswith("customer_id"))
+    return table.outerjoin(_people, _people.c.id == column)
+
+
+def _survivor(column: Any) -> Any:
+    return func.coalesce(_people.c.alias_of, column).label("customer_id")
+
+
+def _frame(
+    connection: Connection, query: Select[Any], types: Mapping[str, str]
+) -> pd.DataFrame:
+    result = connection.execute(query.execution_options(yield_per=ROWS_PER_CHUNK))
+    names = list(result.keys())
+    chunks = [pd.DataFrame(rows, columns=names) for rows in result.partitions()]
+    frame = (
+        pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=names)
+    )
+    for name, kind in types.items():
+        frame[name] = (
+            pd.to_datetime(frame[name], utc=True)
+            if kind == MOMENT
+            else frame[name].astype(kind)  # type: ignore[call-overload]
+        )
+    return frame
