@@ -77,10 +77,15 @@ class ConsentState(StrEnum):
 
 
 class ImportState(StrEnum):
-    """Rows of an import count only when it is complete."""
+    """Rows of an import don't count while it is running.
+
+    `closed`: given up by a person, or overtaken by a newer file of the same name;
+    the whole orders and customers that it brought count.
+    """
 
     RUNNING = "running"
     COMPLETE = "complete"
+    CLOSED = "closed"
 
 
 class OrderKind(StrEnum):

@@ -55,6 +55,18 @@ def insert_numbers(
         stream.write(block)
 
 
+def update_rows(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]
+) -> None:
+    """Set raw values of columns; each row ends with the id of the one to change."""
+    if not rows:
+        return
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    changes = ", ".join(f"{name} = {mark}" for name in columns)
+    statement = f"UPDATE {table.name} SET {changes} WHERE id = {mark}"  # noqa: S608  names of our schema
+    connection.exec_driver_sql(statement, rows)
+
+
 def moment_value(connection: Connection, moment: datetime) -> Any:
     """A moment as the driver takes it."""
     return utc_text(moment) if connection.dialect.name == "sqlite" else moment

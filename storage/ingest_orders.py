@@ -7,13 +7,22 @@ import brought is replaced by what this file says of it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
-from core.records import Batch, OrderRecord, Sale
-from storage.bulk import insert_numbers, insert_rows, lookup, moment_value, new_ids
+from core.records import Batch, OrderRecord
+from storage.bulk import (
+    insert_numbers,
+    insert_rows,
+    lookup,
+    moment_value,
+    new_ids,
+    update_rows,
+)
 from storage.external import add_customers, external_customers
 from storage.ingest import Import, Progress, save_progress
 from storage.schema import order_lines, orders, products
@@ -25,19 +34,11 @@ _ORDER = (
     *("id", "source_id", "external_id", "customer_id", "kind", "ordered_at"),
     *("total_minor", "currency", "import_id"),
 )
+_AMOUNT = itemgetter(2)
 _LINE = ("order_id", "line_no", "product_id", "quantity", "amount_minor")
-_PRODUCT = (
-    *("id", "source_id", "external_id", "name", "price_minor", "currency", "active"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Product:
-    """What the products table says of one product."""
-
-    id: int
-    name: str
-    price_minor: int | None
+_PRODUCT = ("id", "source_id", "external_id", "name", "active")
+_PRICE = ("price_minor", "currency")
+PRICES_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class Learned:
 
     progress: Progress
     customers: dict[str, int] = field(default_factory=dict)
-    products: dict[str, _Product] = field(default_factory=dict)
+    products: dict[str | None, int | None] = field(default_factory=dict)
+    unnamed: set[str] = field(default_factory=set)
 
 
 class OrderWriter:
@@ -73,7 +75,9 @@ class OrderWriter:
         self.progress = row.progress
         self._import = row
         self._customers: dict[str, int] = {}
-        self._products: dict[str, _Product] = {}
+        # A line that is money alone has no product.
+        self._products: dict[str | None, int | None] = {None: None}
+        self._unnamed: set[str] = set()
 
     def write(
         self, connection: Connection, batch: Batch[OrderRecord], now: datetime
@@ -103,9 +107,10 @@ class OrderWriter:
         if len(self._customers) > KNOWN_MAX:
             self._customers.clear()
         if len(self._products) > KNOWN_MAX:
-            self._products.clear()
+            self._products = {None: None}
         self._customers |= learned.customers
         self._products |= learned.products
+        self._unnamed = learned.unnamed
 
     def _know_customers(
         self,
@@ -130,56 +135,36 @@ class OrderWriter:
     def _know_products(
         self, connection: Connection, batch: Batch[OrderRecord], learned: Learned
     ) -> None:
-        unknown = [code for code in batch.products if code not in self._products]
-        found = self._stored_products(connection, unknown)
+        names = batch.products
+        unknown = [code for code in names if code not in self._products]
+        found = self._stored_products(connection, unknown, learned)
         new = [code for code in unknown if code not in found]
-        currency = batch.records[0].currency if batch.records else None
-        ids = new_ids(connection, products, len(new))
-        for key, code in zip(ids, new, strict=True):
-            name, price = batch.products[code] or ("", None)
-            found[code] = _Product(key, name or code, price)
+        ids: dict[str | None, int | None] = dict(
+            zip(new, new_ids(connection, products, len(new)), strict=True)
+        )
         source = self._import.source_id
-        rows = [
-            (p.id, source, code, p.name, p.price_minor, currency, True)
-            for code, p in ((code, found[code]) for code in new)
-        ]
+        rows = [(ids[code], source, code, names[code] or code, True) for code in new]
         insert_rows(connection, products, _PRODUCT, rows)
-        learned.products = found
-        self._change_products(connection, batch.products, learned, currency)
+        learned.products = found | ids
+        unnamed = self._unnamed | learned.unnamed
+        named = {code for code in unnamed & names.keys() if names[code]}
+        known = self._products | learned.products if named else {}
+        changes = [(names[code], known[code]) for code in sorted(named)]
+        update_rows(connection, products, ("name",), changes)
+        learned.unnamed = (unnamed - named) | {code for code in new if not names[code]}
 
     def _stored_products(
-        self, connection: Connection, codes: list[str]
-    ) -> dict[str, _Product]:
-        rows = lookup(
-            connection,
-            products.c.external_id,
-            codes,
-            [products.c[name] for name in ("external_id", "id", "name", "price_minor")],
-            products.c.source_id == self._import.source_id,
-        )
-        return {row[0]: _Product(row[1], row[2], row[3]) for row in rows}
-
-    def _change_products(
-        self,
-        connection: Connection,
-        sales: dict[str, Sale | None],
-        learned: Learned,
-        currency: str | None,
-    ) -> None:
-        """Names and prices follow the newest sale; a missing name changes nothing."""
-        changed = []
-        for code, sale in sales.items():
-            if sale is None:
-                continue
-            known = learned.products.get(code) or self._products[code]
-            name, price = sale[0] or known.name, sale[1]
-            if price != known.price_minor or name != known.name:
-                learned.products[code] = _Product(known.id, name, price)
-                changed.append(
-                    {"key": known.id, "label": name, "price": price, "code": currency}
-                )
-        if changed:
-            connection.execute(_CHANGE_PRODUCT, changed)
+        self, connection: Connection, codes: list[str], learned: Learned
+    ) -> dict[str | None, int | None]:
+        found: dict[str | None, int | None] = {}
+        columns = products.c.external_id, products.c.id, products.c.name
+        ours = products.c.source_id == self._import.source_id
+        rows = lookup(connection, products.c.external_id, codes, columns, ours)
+        for code, key, name in rows:
+            found[code] = key
+            if name == code:
+                learned.unnamed.add(code)
+        return found
 
     def _store(
         self, connection: Connection, records: list[OrderRecord], learned: Learned
@@ -195,11 +180,7 @@ class OrderWriter:
         )
         self._insert_heads(connection, new, ids, learned)
         self._change_heads(connection, records, stored, learned)
-        product_ids: dict[str | None, int | None] = {
-            code: product.id
-            for code, product in (self._products | learned.products).items()
-        }
-        product_ids[None] = None
+        product_ids = self._products | learned.products
         lines: list[tuple[int | None, ...]] = []
         for record in records:
             order = stored.get(record.external_id)
@@ -291,19 +272,66 @@ class OrderWriter:
         return learned.customers.get(name) or self._customers[name]
 
 
-def _total(record: OrderRecord) -> int:
-    return sum([amount for _, _, amount in record.lines])
+def newest_prices(connection: Connection, import_id: int) -> list[tuple[int, str, int]]:
+    """What one unit cost in the newest sale of each product in an import.
 
+    Parameters
+    ----------
+    connection : a reading one
+    import_id : whose orders are looked at
 
-_CHANGE_PRODUCT = (
-    update(products)
-    .where(products.c.id == bindparam("key"))
-    .values(
-        name=bindparam("label"),
-        price_minor=bindparam("price"),
-        currency=bindparam("code"),
+    Returns
+    -------
+    Rows for `save_prices`: price in minor units, currency, product id.
+    """
+    query = (
+        select(
+            order_lines.c.product_id,
+            order_lines.c.amount_minor,
+            order_lines.c.quantity,
+            orders.c.currency,
+        )
+        .join(orders, orders.c.id == order_lines.c.order_id)
+        .where(
+            orders.c.import_id == import_id,
+            order_lines.c.product_id.is_not(None),
+            order_lines.c.amount_minor > 0,
+            order_lines.c.quantity > 0,
+        )
     )
-)
+    if connection.dialect.name == "postgresql":
+        query = query.distinct(order_lines.c.product_id).order_by(
+            order_lines.c.product_id,
+            orders.c.ordered_at.desc(),
+            orders.c.id.desc(),
+            order_lines.c.line_no.desc(),
+        )
+    else:
+        # SQLite takes the other columns from the row that has the maximum.
+        query = query.add_columns(func.max(orders.c.ordered_at)).group_by(
+            order_lines.c.product_id
+        )
+    return [
+        ((2 * row.amount_minor + row.quantity) // (2 * row.quantity), row[3], row[0])
+        for row in connection.execute(query)
+    ]
+
+
+def save_prices(connection: Connection, prices: Sequence[tuple[int, str, int]]) -> None:
+    """Let products have the prices of `newest_prices`.
+
+    Parameters
+    ----------
+    connection : a writing one
+    prices : at most `PRICES_AT_ONCE` of them, so that the write stays short
+    """
+    update_rows(connection, products, _PRICE, prices)
+
+
+def _total(record: OrderRecord) -> int:
+    return sum(map(_AMOUNT, record.lines))
+
+
 _MORE = (
     update(orders)
     .where(orders.c.id == bindparam("key"))

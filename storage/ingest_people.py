@@ -47,7 +47,7 @@ class RecordWriter(Generic[R]):
     def __init__(self, row: Import, write_records: WriteRecords[R]) -> None:
         self.progress = row.progress
         self._import = row
-        self._write_records = write_records
+        self._write_records: WriteRecords[R] = write_records
 
     def write(self, connection: Connection, batch: Batch[R], now: datetime) -> Progress:
         """Store a batch and the place that it reached.

@@ -1,0 +1,153 @@
+"""What a person sees of an import: a bar while it runs, a summary at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from app.importing import Outcome, Report, Step
+from core.clock import Clock
+from core.records import RecordKind
+
+LINE_EVERY_SECONDS = 10.0
+
+REASONS = {
+    "amount_rounded": "the price has more places than the currency; amount rounded",
+    "order_date_differs": "another date than the first line's; that one taken",
+    "order_customer_differs": "another customer than the first line's; that one taken",
+    "email_invalid": "no e-mail address; customer taken without it",
+    "email_taken": "e-mail address of another customer; left there",
+    "phone_taken": "phone number of another customer; left there",
+    "telegram_taken": "Telegram account of another customer; left there",
+    "consent_stays_withdrawn": "the customer withdrew it elsewhere; that counts",
+    "customer_unknown": "no customer has this id",
+    "number_of_fields": "another number of fields than the header",
+    "quote_not_closed": "a quotation mark is not closed",
+    "broken_encoding": "bytes that are no text; is `encoding` of the mapping right?",
+    "bad_number": "not a number",
+    "bad_quantity": "not a whole number of units",
+    "bad_date": "not a date of the mapping's forms",
+    "bad_yes_no": "neither yes nor no",
+    "unknown_currency": "not a currency of three letters",
+    "no_order": "the order's number is missing",
+    "no_id": "the id is missing",
+    "no_email_or_id": "neither e-mail address nor id",
+    "quantity_over_limit": "more units than the mapping's limit; kept",
+}
+NEXT = {
+    RecordKind.ORDERS: "rapport run --dry-run",
+    RecordKind.CUSTOMERS: "rapport import FILE --mapping orders",
+    RecordKind.PRODUCTS: "rapport import FILE --mapping orders",
+    RecordKind.OPT_OUTS: "rapport run --dry-run",
+}
+
+
+@contextmanager
+def show_progress(name: str, clock: Clock) -> Iterator[Report]:
+    """A bar with rate and time left; away from a terminal, a line every 10 s."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines(name, clock)
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(name, total=1.0, rate="")
+        begun = clock.boot_seconds()
+
+        def report(step: Step) -> None:
+            seconds = clock.boot_seconds() - begun
+            rate = f"{_rate(step.rows, seconds)} rows/s"
+            bar.update(task, completed=_share(step), rate=rate)
+
+        yield report
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """The summary, as a table on standard output."""
+    console = Console()
+    row = outcome.row
+    if outcome.was_complete:
+        day = row.completed_at.date() if row.completed_at else "an earlier day"
+        console.print(
+            f"{row.file_name} was imported on {day} already (import {row.id});"
+            " nothing has changed."
+        )
+        return
+    console.print(_summary(outcome))
+    if outcome.resumed_at:
+        console.print(f"Went on after row {outcome.resumed_at:,} of an earlier start.")
+    rate = _rate(outcome.rows, outcome.seconds)
+    console.print(
+        f"Import {row.id}: {outcome.rows:,} rows in {outcome.seconds:.1f} s,"
+        f" {rate} a second."
+    )
+    if outcome.rejects is not None and row.progress.rows_rejected:
+        console.print(f"Rejected rows: {outcome.rejects}", soft_wrap=True)
+    console.print(f"Next: {NEXT[row.kind]}")
+
+
+def _summary(outcome: Outcome) -> Table:
+    progress = outcome.row.progress
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(f"{outcome.row.file_name}", overflow="fold")
+    table.add_column("rows", justify="right")
+    table.add_row("read", f"{progress.rows_read:,}")
+    table.add_row("accepted", f"{progress.rows_accepted:,}")
+    table.add_row("  of these corrected", f"{progress.rows_corrected:,}")
+    _add_reasons(table, progress.corrected)
+    table.add_row("rejected", f"{progress.rows_rejected:,}")
+    _add_reasons(table, progress.rejected)
+    _add_reasons(table, progress.flagged)
+    return table
+
+
+def _add_reasons(table: Table, reasons: Counter[str]) -> None:
+    for reason, count in reasons.most_common():
+        words = REASONS.get(reason, reason.replace("_", " "))
+        table.add_row(f"    {words}", f"{count:,}", style="dim")
+
+
+class _Lines:
+    """Progress for logs."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._name = name
+        self._clock = clock
+        self._begun = self._said = clock.boot_seconds()
+
+    def __call__(self, step: Step) -> None:
+        now = self._clock.boot_seconds()
+        if now - self._said < LINE_EVERY_SECONDS:
+            return
+        self._said = now
+        rate = _rate(step.rows, now - self._begun)
+        sys.stderr.write(
+            f"{self._name}: {step.rows:,} rows, {_share(step):.0%}, {rate} rows/s\n"
+        )
+
+
+def _share(step: Step) -> float:
+    return step.bytes_read / step.bytes_total if step.bytes_total else 1.0
+
+
+def _rate(rows: int, seconds: float) -> str:
+    return f"{rows / seconds:,.0f}" if seconds > 0 else "-"

@@ -1,0 +1,122 @@
+"""What a reader of files hands to storage: batches of records of one kind.
+
+The lines of orders are plain tuples, because there are many; all else has names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Generic, TypeAlias, TypeVar
+
+from core.model import Channel, ConsentState, OrderKind
+
+# Product (None for a line that is money alone), quantity, amount in minor units.
+OrderLine: TypeAlias = tuple[str | None, int, int]
+
+
+class RecordKind(StrEnum):
+    """What one file holds."""
+
+    ORDERS = "orders"
+    CUSTOMERS = "customers"
+    PRODUCTS = "products"
+    OPT_OUTS = "opt_outs"
+
+
+@dataclass(slots=True)
+class OrderRecord:
+    """The lines of one order within a batch; more may come in a later one."""
+
+    external_id: str
+    customer: str | None
+    country: str | None
+    kind: OrderKind
+    ordered_at: datetime
+    currency: str
+    lines: list[OrderLine]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRecord:
+    """What a file says of a product; None where it says nothing."""
+
+    external_id: str
+    name: str | None = None
+    price_minor: int | None = None
+    currency: str | None = None
+    category: str | None = None
+    url: str | None = None
+    active: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """What a customer's row says of one channel."""
+
+    channel: Channel
+    topic: str
+    state: ConsentState
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRecord:
+    """One customer's row; None where it says nothing. `line` is its place."""
+
+    external_id: str
+    line: int
+    name: str | None = None
+    language: str | None = None
+    gender: str | None = None
+    birth_date: date | None = None
+    address: str | None = None
+    city: str | None = None
+    country: str | None = None
+    income_minor: int | None = None
+    income_currency: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    telegram: str | None = None
+    created_at: datetime | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    consents: tuple[ConsentRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutRecord:
+    """An address, or a customer by id, that wants no campaigns."""
+
+    line: int
+    external_id: str | None
+    email: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that was left out. `line` is where it begins in the file, from 1."""
+
+    line: int
+    reason: str
+    value: str
+    raw: tuple[str, ...]
+
+
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Batch(Generic[R]):
+    """What was read since the batch before; `position` is the last line of it."""
+
+    records: list[R] = field(default_factory=list)
+    # Of orders: each product in the lines, with its name or "".
+    products: dict[str, str] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    corrected: Counter[str] = field(default_factory=Counter)
+    flagged: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    rows_corrected: int = 0
+    position: int = 0
