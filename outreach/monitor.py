@@ -11,13 +11,15 @@ from core.errors import CampaignError, Problem
 from outreach.campaigns import frozen_campaign
 from storage import outcomes, runs
 from storage.database import Connection
-from storage.outcomes import Arm, Outcome
+from storage.outcomes import Outcome
 from storage.runs import FunnelRow, Run
 
 if TYPE_CHECKING:
     from analytics.effect import Effect
 
 DEFAULT_WINDOW = timedelta(days=14)
+MEANS = ("orders", "revenue", "contacts", "score")
+MINOR_UNITS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,26 @@ class RunReport:
 
     def effect(self) -> Effect:
         """The change on orders, revenue, contacts and score, with intervals."""
-        from analytics.effect import effect_of
+        import pandas as pd
 
-        sent, held = (
-            [each for each in self.outcomes if each.arm is arm]
-            for arm in (Arm.SENT, Arm.HOLDOUT)
+        from analytics.effect import effect
+
+        members = pd.DataFrame(
+            [
+                {
+                    "customer_id": each.customer_id,
+                    "arm": each.arm.value,
+                    "converted": each.orders_count > 0,
+                    "orders": each.orders_count,
+                    "revenue": each.revenue_minor / MINOR_UNITS,
+                    "contacts": each.contacts_count,
+                    "score": each.mean_score,
+                }
+                for each in self.outcomes
+            ],
+            columns=["customer_id", "arm", "converted", *MEANS],
         )
-        return effect_of(
-            orders=_columns(sent, held, "orders_count"),
-            revenue=_columns(sent, held, "revenue_minor", 100.0),
-            contacts=_columns(sent, held, "contacts_count"),
-            scores=_columns(sent, held, "mean_score"),
-        )
+        return effect(members, ("converted",), MEANS)
 
 
 def report_run(connection: Connection, run_id: int, now: datetime) -> RunReport:
@@ -78,13 +88,3 @@ def report_run(connection: Connection, run_id: int, now: datetime) -> RunReport:
 def goal_window(campaign: Campaign) -> timedelta:
     """How long an order counts as an answer to the campaign."""
     return DEFAULT_WINDOW if campaign.goal is None else campaign.goal.within
-
-
-def _columns(
-    sent: list[Outcome], held: list[Outcome], name: str, divisor: float = 1.0
-) -> tuple[list[float], list[float]]:
-    sent_values, held_values = (
-        [getattr(each, name) / divisor for each in arm if getattr(each, name) is not None]
-        for arm in (sent, held)
-    )
-    return sent_values, held_values

@@ -49,7 +49,7 @@ class Report:
 async def run(
     parts: Parts, campaigns: Sequence[str], scheduled_for: datetime | None = None
 ) -> Report:
-    """collect → clean → analyse → decide → send → monitor, once.
+    """Collect → clean → analyse → decide → send → monitor, once.
 
     Each campaign named gets its run for `scheduled_for` (now, where it is None); a
     repeated call meets the same runs and goes on where the last one ended.
@@ -81,9 +81,7 @@ async def clean(parts: Parts) -> Cleaned:
 
 async def analyse(parts: Parts) -> Analysed:
     """Features, segments, rules and recommendations, each with its model run."""
-    return await analyse_customers(
-        parts.database, parts.clock, parts.settings.analysis
-    )
+    return await analyse_customers(parts.database, parts.clock, parts.settings.analysis)
 
 
 async def decide(

@@ -27,7 +27,7 @@ _ASSIGNED_STATES = (
 class Arm(StrEnum):
     """On which side of the comparison a customer stands."""
 
-    SENT = "sent"
+    TREATED = "treated"
     HOLDOUT = "holdout"
 
 
@@ -47,7 +47,9 @@ def of_run(
     connection: Connection, campaign_run_id: int, since: datetime, until: datetime
 ) -> list[Outcome]:
     """Every customer of either arm, with what they did in [since, until)."""
-    arm = case((deliveries.c.reason == SkipReason.HOLDOUT, Arm.HOLDOUT), else_=Arm.SENT)
+    arm = case(
+        (deliveries.c.reason == SkipReason.HOLDOUT, Arm.HOLDOUT), else_=Arm.TREATED
+    )
     members = (
         select(deliveries.c.customer_id, arm.label("arm"))
         .where(

@@ -1,0 +1,311 @@
+"""The analysis as a step: frames out of storage, results back with their model runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from core.clock import Clock
+from core.log import get_logger
+from core.model import system
+from core.settings import Analysis
+from core.settings import Segmentation as SegmentationSettings
+from storage import analysis, cleaning
+from storage.analysis import (
+    NewModelRun,
+    NewRecommendation,
+    NewRule,
+    ResultWriter,
+    StoredSegment,
+)
+from storage.cleaning import Fix
+from storage.database import Connection, Database
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analytics.model_run import ModelRun
+    from analytics.segments import KnownSegment, Segmentation
+
+log = get_logger("analysis")
+CLEANER = system("cleaner")
+ANALYST = system("analyst")
+FIXES_PER_WRITE = 200
+# Recommendations are judged on the last weeks that the data hold.
+EVALUATION_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """How many values each rule changed in this pass."""
+
+    changes_by_rule: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What the analysis found; `reasons` says why something has no result."""
+
+    customers: int = 0
+    orders: int = 0
+    segments: dict[str, int] = field(default_factory=dict)
+    rules: int = 0
+    recommendations: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+async def clean_customers(database: Database, clock: Clock) -> Cleaned:
+    """Correct what is certainly wrong in customers' records, in small writes."""
+    from analytics.clean import clean_customers as find_fixes
+    from storage import frames
+
+    now = clock.now()
+    customers = await database.read(frames.customers_frame)
+    found, _ = find_fixes(customers, now)
+    fixes = [
+        Fix(
+            int(row["customer_id"]),
+            str(row["field"]),
+            str(row["before"]),
+            _or_none(row["after"]),
+            str(row["rule"]),
+        )
+        for row in found.to_dict("records")
+    ]
+    fresh = await database.read(lambda c: _not_noted(c, fixes))
+    for start in range(0, len(fresh), FIXES_PER_WRITE):
+        batch = fresh[start : start + FIXES_PER_WRITE]
+        await database.write(
+            CLEANER, partial(cleaning.apply_fixes, fixes=batch, now=now)
+        )
+    counts: dict[str, int] = {}
+    for fix in fresh:
+        counts[fix.rule] = counts.get(fix.rule, 0) + 1
+    return Cleaned(counts)
+
+
+async def analyse_customers(
+    database: Database, clock: Clock, settings: Analysis
+) -> Analysed:
+    """Features, segments, rules and recommendations of the data as they are now."""
+    from analytics.features import customer_features
+    from storage import frames
+
+    now = clock.now()
+    tables = await database.read(frames.customer_frames)
+    orders = len(tables.orders)
+    if orders < settings.orders_minimum:
+        reason = f"{orders} orders; an analysis needs {settings.orders_minimum}"
+        return Analysed(len(tables.customers), orders, reasons=(reason,))
+    # Data that ended long ago are judged by their own last day.
+    asof = min(now, tables.orders["ordered_at"].max().to_pydatetime())
+    asof += timedelta(seconds=1)
+    features = customer_features(
+        tables.customers,
+        tables.orders,
+        tables.lines,
+        tables.feedback,
+        tables.conversations,
+        asof=asof,
+    )
+    writer = ResultWriter(database, ANALYST, now)
+    writer.features(_feature_run(features, asof), _feature_rows(features))
+    reasons: list[str] = []
+    sizes: dict[str, int] = {}
+    for spec in settings.segmentations:
+        found = _segment(database, writer, features, spec, asof)
+        sizes |= {each.name: each.size for each in found.segments}
+        reasons += [found.reason] if found.reason else []
+    purchases = await database.read(frames.purchases_frame)
+    rules = _mine(writer, purchases, settings, asof)
+    count = _recommend(writer, purchases, settings, asof)
+    log.info("analysis_done", customers=len(features), orders=orders, rules=rules)
+    return Analysed(len(features), orders, sizes, rules, count, tuple(reasons))
+
+
+def _segment(
+    database: Database,
+    writer: ResultWriter,
+    features: pd.DataFrame,
+    settings: SegmentationSettings,
+    asof: datetime,
+) -> Segmentation:
+    from analytics.segments import SegmentationSpec, kmeans_segmentation
+
+    spec = SegmentationSpec(
+        settings.name,
+        tuple(settings.features),
+        settings.k,
+        settings.log_transform,
+        settings.random_state,
+    )
+    previous = database.read_now(lambda c: _known_segments(c, settings.name))
+    found = kmeans_segmentation(features, spec, previous)
+    stored = [
+        StoredSegment(
+            segment.key,
+            segment.name,
+            None if segment.rule is None else str(segment.rule),
+            segment.size,
+            {"centre": dict(segment.centre), "features": _plain(segment.profile)},
+        )
+        for segment in found.segments
+    ]
+    members = zip(map(int, found.labels.index), found.labels, strict=True)
+    writer.segmentation(_run(found.model_run(None, asof)), stored, members)
+    return found
+
+
+def _mine(
+    writer: ResultWriter, purchases: pd.DataFrame, settings: Analysis, asof: datetime
+) -> int:
+    from analytics.rules import RulesSpec, association_rules
+
+    spec = RulesSpec(
+        settings.rules.min_support_ratio,
+        settings.rules.metric,
+        settings.rules.min_threshold,
+    )
+    found = association_rules(purchases, spec)
+    writer.rules(
+        _run(found.model_run(None, asof)),
+        (
+            NewRule(
+                [int(product) for product in row["antecedent"]],
+                [int(product) for product in row["consequent"]],
+                float(row["support"]),
+                float(row["confidence"]),
+                float(row["lift"]),
+                float(row["leverage"]),
+                int(row["count"]),
+            )
+            for row in found.rules.to_dict("records")
+        ),
+    )
+    return len(found.rules)
+
+
+def _recommend(
+    writer: ResultWriter, purchases: pd.DataFrame, settings: Analysis, asof: datetime
+) -> int:
+    from analytics.model_run import artefact_hash
+    from analytics.recommend import evaluate_recommendations, recommend
+
+    n = settings.recommendations_per_customer
+    found = recommend(purchases, asof, n)
+    split_at = asof - timedelta(days=EVALUATION_DAYS)
+    quality = evaluate_recommendations(purchases, split_at, EVALUATION_DAYS, n)
+    metrics = {
+        f"{row['method']}_{row['products']}_recall": _number(row["recall"])
+        for row in quality.to_dict("records")
+    }
+    run = NewModelRun(
+        kind="recommendations",
+        name="blend",
+        window_start=None,
+        window_end=asof,
+        parameters={"n": n, "evaluation_days": EVALUATION_DAYS},
+        metrics={key: v for key, v in metrics.items() if key.startswith("blend")},
+        baseline={key: v for key, v in metrics.items() if key.startswith("popular")},
+        rows=len(found),
+        artefact_hash=artefact_hash(found),
+        reason=None if len(found) else "nobody has bought anything yet",
+    )
+    writer.recommendations(run, _recommendations(found))
+    return len(found)
+
+
+def _recommendations(found: pd.DataFrame) -> Iterator[NewRecommendation]:
+    for row in found.to_dict("records"):
+        cause = row["reason_product_id"]
+        yield NewRecommendation(
+            customer_id=int(row["customer_id"]),
+            rank=int(row["rank"]),
+            product_id=int(row["product_id"]),
+            score=float(row["score"]),
+            method=str(row["method"]),
+            reason=str(row["reason"]),
+            reason_product_id=None if _missing(cause) else int(cause),
+            reason_share_ratio=_number(row["reason_share"]),
+        )
+
+
+def _feature_run(features: pd.DataFrame, asof: datetime) -> NewModelRun:
+    from analytics.model_run import artefact_hash
+
+    return NewModelRun(
+        kind="features",
+        name="customers",
+        window_start=None,
+        window_end=asof,
+        parameters={"columns": list(features.columns)},
+        metrics={},
+        baseline={},
+        rows=len(features),
+        artefact_hash=artefact_hash(features),
+        reason=None,
+    )
+
+
+def _feature_rows(features: pd.DataFrame) -> Iterator[tuple[int, dict[str, Any]]]:
+    names = list(features.columns)
+    rows = zip(features.index, *(features[name] for name in names), strict=True)
+    for customer_id, *values in rows:
+        yield int(customer_id), dict(zip(names, map(_number, values), strict=True))
+
+
+def _known_segments(connection: Connection, name: str) -> list[KnownSegment]:
+    from analytics.segments import KnownSegment
+
+    run = analysis.current(connection, "segments", name)
+    if run is None:
+        return []
+    return [
+        KnownSegment(each.key, each.name, each.profile["centre"])
+        for each in analysis.segments_of(connection, run.id)
+    ]
+
+
+def _not_noted(connection: Connection, fixes: list[Fix]) -> list[Fix]:
+    """Those that change something; what can only be noted is noted once."""
+    known = {
+        (rule, name): cleaning.noted(connection, rule, name)
+        for rule, name in {(fix.rule, fix.field) for fix in fixes}
+    }
+    return [
+        fix
+        for fix in fixes
+        if fix.field not in cleaning.REQUIRED
+        or fix.customer_id not in known[fix.rule, fix.field]
+    ]
+
+
+def _run(found: ModelRun) -> NewModelRun:
+    return NewModelRun(**{name: getattr(found, name) for name in NewModelRun.__slots__})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return _number(value)
+
+
+def _number(value: Any) -> Any:
+    """A value as JSON takes it: not-a-number is nothing."""
+    if _missing(value):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def _missing(value: Any) -> bool:
+    import pandas as pd
+
+    return bool(pd.isna(value)) or (isinstance(value, float) and math.isinf(value))
+
+
+def _or_none(value: Any) -> str | None:
+    return None if _missing(value) else str(value)
