@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 # Work of other folders names the type without knowing where it comes from.
-from sqlalchemy import Connection as Connection
+from sqlalchemy import Connection as Connection  # noqa: PLC0414  said on purpose
 from sqlalchemy import Engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from core.errors import Problem, RapportError
 from core.log import get_logger
@@ -36,11 +36,28 @@ log = get_logger("storage")
 CALLS_PER_COMMIT = 256
 WRITE_PATIENCE_SECONDS = 60.0
 RETRIES = 5
+NESTED = "a write inside a write would wait for itself"
 THREADS = 8
 
 
 class DatabaseBusy(RapportError):
     """Another process kept the database locked for too long."""
+
+
+class DatabaseCorrupt(RapportError):
+    """SQLite finds the file damaged."""
+
+
+def corrupt(file: Path | None, found: str) -> DatabaseCorrupt:
+    """The error for a damaged file, with the way out."""
+    return DatabaseCorrupt(
+        Problem(
+            "the database file is damaged",
+            found,
+            file=file,
+            hint="Bring back the newest backup: rapport restore FILE",
+        )
+    )
 
 
 class Database:
@@ -51,12 +68,14 @@ class Database:
         self._commit_listeners: list[Callable[[], None]] = []
         self._executor: ThreadPoolExecutor | None = None
         self._writer: _Writer | None = None
+        # What a thread is doing: one that writes must not begin a second write.
+        self._inside = threading.local()
         self.file = dialect.sqlite_file(url)
         if self.file is not None:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             # The writer connects first: it is the one that may create the file.
             self.write_engine = dialect.sqlite_engine(self.file, writer=True)
-            self.write_engine.connect().close()
+            _connect_once(self.write_engine, self.file)
             self.read_engine = dialect.sqlite_engine(self.file, writer=False)
             self._writer = _Writer(self.write_engine, self._committed)
         else:
@@ -125,10 +144,16 @@ class Database:
         return self._writer.submit(actor, work)
 
     def _write_once(self, actor: Actor, work: Work[T]) -> T:
-        with self.write_engine.connect() as connection:
-            connection.execution_options(actor=str(actor))
-            with connection.begin():
-                return work(connection)
+        if getattr(self._inside, "write", False):
+            raise RuntimeError(NESTED)
+        self._inside.write = True
+        try:
+            with self.write_engine.connect() as connection:
+                connection.execution_options(actor=str(actor))
+                with connection.begin():
+                    return work(connection)
+        finally:
+            self._inside.write = False
 
     def _committed(self) -> None:
         for listener in list(self._commit_listeners):
@@ -193,8 +218,7 @@ class _Writer:
             message = "the database is closed"
             raise RuntimeError(message)
         if threading.current_thread() is self._thread:
-            message = "a write inside a write would wait for itself"
-            raise RuntimeError(message)
+            raise RuntimeError(NESTED)
         call = _Call(actor, work)
         self._calls.put(call)
         return call.done
@@ -270,9 +294,25 @@ def _in_savepoint(
     return result, None
 
 
+def _connect_once(engine: Engine, file: Path) -> None:
+    try:
+        engine.connect().close()
+    except DatabaseError as error:
+        engine.dispose()
+        if sqlite_code(error) in dialect.SQLITE_CORRUPT_CODES:
+            raise corrupt(file, str(error.orig)) from error
+        raise
+
+
+def sqlite_code(error: DBAPIError) -> int | None:
+    """SQLite's own number for what went wrong, without its details."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else int(code) & 0xFF
+
+
 def _is_locked(error: OperationalError) -> bool:
-    words = str(error.orig)
-    return "locked" in words or "busy" in words
+    # A word in the message is no sign: a column may be called `locked_until`.
+    return sqlite_code(error) in dialect.SQLITE_LOCKED_CODES
 
 
 def _busy_problem(engine: Engine) -> Problem:

@@ -139,7 +139,7 @@ def claim(
         .order_by(deliveries.c.id)
         .limit(limit)
     )
-    ids = list(connection.scalars(skip_locked(connection, query)))
+    ids = list(connection.scalars(skip_locked(connection, query, deliveries)))
     rows = connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(ids))

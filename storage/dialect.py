@@ -27,8 +27,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 
 BUSY_TIMEOUT_MS = 5000
+# SQLITE_BUSY and SQLITE_LOCKED; SQLITE_CORRUPT and SQLITE_NOTADB.
+SQLITE_LOCKED_CODES = frozenset({5, 6})
+SQLITE_CORRUPT_CODES = frozenset({11, 26})
+SQLITE_INTERRUPT = 9
 # One arbitrary number that all our processes know; it orders commits of changes.
 CHANGES_LOCK_KEY = 7_245_001
+MIGRATIONS_LOCK_KEY = 7_245_002
 
 # Ids grow past 32 bits on PostgreSQL; SQLite autoincrements only INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -74,13 +79,14 @@ def upsert(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table)
 
 
-def skip_locked(connection: Connection, query: Any) -> Any:
-    """Take rows for update, passing over those that another worker has.
+def skip_locked(connection: Connection, query: Any, table: Table) -> Any:
+    """Take rows of `table` for update, passing over those that another worker has.
 
     SQLite needs nothing: its one writer has the whole database.
     """
     if connection.dialect.name == "postgresql":
-        return query.with_for_update(skip_locked=True)
+        # A lock on joined tables too would hide all rows of a run from the others.
+        return query.with_for_update(skip_locked=True, of=table)
     return query
 
 
@@ -89,6 +95,14 @@ def serialise_changes(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(
             text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHANGES_LOCK_KEY}
+        )
+
+
+def serialise_migrations(connection: Connection) -> None:
+    """Let one program at a time change the schema; on SQLite only one can."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATIONS_LOCK_KEY}
         )
 
 

@@ -64,7 +64,7 @@ def claim(
         .order_by(jobs.c.id)
         .limit(1)
     )
-    job_id = connection.scalar(skip_locked(connection, query))
+    job_id = connection.scalar(skip_locked(connection, query, jobs))
     if job_id is None:
         return None
     row = connection.execute(

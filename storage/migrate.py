@@ -2,46 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DatabaseError, OperationalError
 
-from core.errors import Problem, RapportError, SchemaOutdated
-from storage.database import Database
+from core.errors import Problem, SchemaOutdated
+from storage.database import Database, corrupt, sqlite_code
+from storage.dialect import (
+    SQLITE_CORRUPT_CODES,
+    SQLITE_INTERRUPT,
+    serialise_migrations,
+)
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-
-
-class DatabaseCorrupt(RapportError):
-    """SQLite finds the file damaged."""
+# A start does not wait longer for the check of a large file.
+START_CHECK_SECONDS = 1.0
+STEPS_BETWEEN_LOOKS = 10_000
 
 
 def migrate(database: Database) -> None:
     """Bring the schema to this program's version, one transaction a step."""
+    with database.write_engine.connect() as connection:
+        while True:
+            with connection.begin():
+                if not step(connection):
+                    return
+
+
+def step(connection: Connection, revision_: str | None = None) -> bool:
+    """Apply the next migration, or all up to `revision_`; False where none is left."""
     from alembic import command  # noqa: PLC0415  slow to import, seldom needed
 
-    with _config(database) as config:
-        command.upgrade(config, "head")
+    # Of two programs that start together the second finds the work done.
+    serialise_migrations(connection)
+    if revision(connection) == (revision_ or newest_revision()):
+        return False
+    command.upgrade(_config(connection), revision_ or "+1")
+    return True
 
 
-def prepare(database: Database) -> None:
+def prepare(database: Database) -> bool:
     """Make the schema in an empty database; refuse a damaged, old or newer one.
+
+    Returns False where the file was too large to be checked in full at the start:
+    `check_integrity` then does it beside the work.
 
     Raises
     ------
-    DatabaseCorrupt : SQLite's quick check fails
+    DatabaseCorrupt : SQLite's quick check finds damage
     SchemaOutdated : made by another version of the program
     """
-    check_integrity(database)
+    checked = check_integrity(database, START_CHECK_SECONDS)
     if database.read_now(is_empty):
         migrate(database)
     check_version(database)
+    return checked
 
 
 def is_empty(connection: Connection) -> bool:
@@ -49,27 +70,44 @@ def is_empty(connection: Connection) -> bool:
     return not inspect(connection).get_table_names()
 
 
-def check_integrity(database: Database) -> None:
-    """Ask SQLite whether its file is sound; PostgreSQL checks its own pages."""
-    if not database.is_sqlite:
-        return
-    from sqlalchemy.exc import DatabaseError  # noqa: PLC0415  only for this check
+def check_integrity(database: Database, seconds: float | None = None) -> bool:
+    """Ask SQLite whether its file is sound; False where `seconds` were too few.
 
+    PostgreSQL checks its own pages. A byte that changed inside a text is no damage
+    that SQLite could see.
+
+    Raises
+    ------
+    DatabaseCorrupt : it is not
+    """
+    if not database.is_sqlite:
+        return True
     try:
-        found = database.read_now(
-            lambda c: str(c.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-        )
+        found = database.read_now(lambda c: _quick_check(c, seconds))
     except DatabaseError as error:
+        if sqlite_code(error) not in SQLITE_CORRUPT_CODES:
+            raise
         found = str(error.orig)
-    if found != "ok":
-        raise DatabaseCorrupt(
-            Problem(
-                "the database file is damaged",
-                found,
-                file=database.file,
-                hint="Bring back the newest backup: rapport restore FILE",
-            )
-        )
+    if found not in {"ok", None}:
+        raise corrupt(database.file, found or "")
+    return found is not None
+
+
+def _quick_check(connection: Connection, seconds: float | None) -> str | None:
+    """What SQLite says; None where it was stopped, for it reads about 60 MB/s."""
+    driver: Any = connection.connection.driver_connection
+    ends = None if seconds is None else time.monotonic() + seconds
+    driver.set_progress_handler(
+        lambda: ends is not None and time.monotonic() > ends, STEPS_BETWEEN_LOOKS
+    )
+    try:
+        return str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    except OperationalError as error:
+        if sqlite_code(error) == SQLITE_INTERRUPT:
+            return None
+        raise
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 def check_version(database: Database) -> None:
@@ -77,7 +115,7 @@ def check_version(database: Database) -> None:
     current, head = database.read_now(revision), newest_revision()
     if current == head:
         return
-    newer = current is not None and current not in _known_revisions()
+    newer = current is not None and current not in known_revisions()
     raise SchemaOutdated(
         Problem(
             "the database was made by a newer version of the program"
@@ -106,19 +144,18 @@ def newest_revision() -> str | None:
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
-def _known_revisions() -> set[str]:
+def known_revisions() -> set[str]:
+    """Every schema version that this program can bring up to date."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415  slow
 
     scripts = ScriptDirectory(str(MIGRATIONS))
     return {script.revision for script in scripts.walk_revisions()}
 
 
-@contextmanager
-def _config(database: Database) -> Iterator[Config]:
+def _config(connection: Connection) -> Config:
     from alembic.config import Config  # noqa: PLC0415  slow
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with database.write_engine.connect() as connection:
-        config.attributes["connection"] = connection
-        yield config
+    config.attributes["connection"] = connection
+    return config
