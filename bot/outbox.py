@@ -52,6 +52,9 @@ class Outbox:
         self._port = port
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
+        # One message at a time is neither unsent nor settled, so that a kill leaves
+        # one in doubt at most.
+        self._in_flight = asyncio.Lock()
 
     async def run(self) -> None:
         """Send what is queued, for ever; first again what a crash left in doubt."""
@@ -93,10 +96,10 @@ class Outbox:
             retry_seconds = RETRY_FIRST_SECONDS
             while True:
                 await self._port.wait_turn(address)
-                outgoing = await self._take(conversation_id)
-                if outgoing is None:
-                    return
-                if await self._send(outgoing):
+                async with self._in_flight:
+                    outgoing = await self._take(conversation_id)
+                    settled = outgoing is None or await self._send(outgoing)
+                if settled:
                     retry_seconds = RETRY_FIRST_SECONDS
                     if not await self._has_more(conversation_id):
                         return

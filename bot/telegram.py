@@ -61,6 +61,11 @@ class TelegramChannel:
         """The right to send lasts until this moment on the boot clock."""
         self._hold_until = until
 
+    @property
+    def ready(self) -> bool:
+        """Whether this process may send now."""
+        return self.bot is not None and self._clock.boot_seconds() < self._hold_until
+
     async def connect(self) -> Bot:
         """The bot, once Telegram has accepted its token.
 

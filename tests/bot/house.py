@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bot.knowledge import Knowledge
 from bot.service import BotService
@@ -15,7 +16,15 @@ from content.articles import Knowledge as Articles
 from core.clock import SimulatedClock
 from core.model import Channel, Role, Update, system
 from core.settings import Settings
-from storage import conversations, customers, episodes, feedback, messages, staff
+from storage import (
+    conversations,
+    customers,
+    episodes,
+    feedback,
+    inbox,
+    messages,
+    staff,
+)
 from storage.database import Database
 from storage.messages import Message
 from storage.staff import Member, NewMember
@@ -80,7 +89,7 @@ class House:
     database: Database
     base: Path
     settings: Settings = field(default_factory=Settings)
-    clock: SimulatedClock = field(default_factory=lambda: SimulatedClock(MORNING))
+    clock: Any = field(default_factory=lambda: SimulatedClock(MORNING))
 
     def __post_init__(self) -> None:
         knowledge = LiteralKnowledge(
@@ -138,6 +147,9 @@ class House:
             display_name=who.capitalize(),
             language=language,
         )
+
+    def waiting_updates(self) -> int:
+        return len(self.database.read_now(lambda c: inbox.unhandled(c, 0, 1000)))
 
     def member(self, name: str = "Lea") -> Member:
         new = NewMember(f"{name}@shop.example".lower(), name, Role.AGENT, "x")
