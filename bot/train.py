@@ -12,8 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,20 +23,17 @@ from numpy.typing import NDArray
 from bot import artefact
 from bot.artefact import Manifest, Thresholds
 from bot.embedder import Embedder, make_embedder
-from bot.tokens import character_features, detect_language, normalise, word_features
-from bot.understand import BLENDS, CANDIDATES, Blend, pack, softmax
+from bot.lesson import Integers, Lesson, Task, Wording
+from bot.tokens import detect_language
+from bot.understand import BLENDS, CANDIDATES, Blend, softmax
+from bot.view import Floats, MeaningView, View, WordsView
 from core.errors import DataError, Problem
 from core.settings import ROOT
 
+__all__ = ["Report", "Task", "Wording", "train", "train_in_child"]
+
 log = logging.getLogger(__name__)
 
-SEED = 0
-# More questions than this make three folds good enough, and five too slow.
-LARGE_COUNT = 2000
-FOLDS = 5
-FOLDS_LARGE = 3
-WORDS_C = 20.0
-MEANING_C = 20.0
 # Exact words keep a say even where cross-validation would do without them: names of
 # products mean nothing to the sentence encoder.
 FACTOR_BOUNDS = (float(np.log(0.25)), float(np.log(10.0)))
@@ -46,18 +42,6 @@ FACTOR_BOUNDS = (float(np.log(0.25)), float(np.log(10.0)))
 ANSWER_FLOOR = 0.5
 SUGGEST_FLOOR = 0.1
 NEVER = 1.01  # no probability reaches it
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Features = Callable[[str], list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """One way to ask for an article; out of scope where `article` is None."""
-
-    text: str
-    article: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +52,6 @@ class Report:
     sha256: str
     metrics: Mapping[str, float]
     thresholds: Mapping[str, Thresholds]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """All that a training needs, as it travels to the child process."""
-
-    wordings: tuple[Wording, ...]
-    embedder: str = "use"
-    wanted_precision_ratio: float = 0.95
-    content_hash: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Task:
-        """What `to_json` made."""
-        wordings = tuple(Wording(**row) for row in values["wordings"])
-        return cls(**{**values, "wordings": wordings})
 
 
 def train_in_child(task: Task, directory: Path) -> Report:
@@ -162,147 +127,6 @@ def train(task: Task, directory: Path) -> Report:
     return Report(str(directory), digest, metrics, thresholds)
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """The wordings in the form that fitting needs.
-
-    Out of scope is a class of its own behind all articles: it takes its share of the
-    probability, and is never shown.
-    """
-
-    texts: list[str]
-    labels: Integers
-    articles: tuple[str, ...]
-    languages: Mapping[str, tuple[str, ...]]
-    folds: Integers
-
-    @classmethod
-    def of(cls, task: Task) -> Lesson:
-        """The task's wordings with labels and folds."""
-        counts: dict[str, int] = defaultdict(int)
-        spoken: dict[str, set[str]] = defaultdict(set)
-        for wording in task.wordings:
-            if wording.article is not None:
-                counts[wording.article] += 1
-                spoken[wording.article].add(detect_language(wording.text) or "")
-        _check(counts)
-        articles = tuple(sorted(counts))
-        places = {article: place for place, article in enumerate(articles)}
-        labels = [
-            places.get(wording.article or "", len(articles))
-            for wording in task.wordings
-        ]
-        return cls(
-            texts=[normalise(wording.text) for wording in task.wordings],
-            labels=np.array(labels, dtype=np.int64),
-            articles=articles,
-            languages={key: tuple(sorted(spoken[key] - {""})) for key in articles},
-            folds=_folds(np.array(labels, dtype=np.int64)),
-        )
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """Which rows belong to an article."""
-        return np.asarray(self.labels < len(self.articles))
-
-    @property
-    def classes_count(self) -> int:
-        """Articles, and one more where there are examples of what is none."""
-        return len(self.articles) + (0 if self.known.all() else 1)
-
-
-class WordsView:
-    """TF-IDF over words and characters, and a logistic regression on it."""
-
-    name = Blend.WORDS
-    parts: tuple[tuple[str, Features], ...] = (
-        ("word", word_features),
-        ("character", character_features),
-    )
-
-    def __init__(self, texts: list[str]) -> None:
-        # Analysed once; the folds only count and weigh.
-        self._analysed = {
-            name: [features(text) for text in texts] for name, features in self.parts
-        }
-
-    def logits(self, train: Integers, test: Integers, labels: Integers) -> Floats:
-        """Scores of the rows `test` by a model fitted on the rows `train`."""
-        from scipy import sparse
-
-        matrices = [self._weigh(name, train) for name, _ in self.parts]
-        model = _regression(WORDS_C).fit(
-            sparse.hstack([fitted for _, fitted in matrices], format="csr"),
-            labels[train],
-        )
-        tested = [
-            vectoriser.transform([self._analysed[name][row] for row in test])
-            for (name, _), (vectoriser, _) in zip(self.parts, matrices, strict=True)
-        ]
-        return _decision(model, sparse.hstack(tested, format="csr"))
-
-    def arrays(self, lesson: Lesson) -> dict[str, NDArray[Any]]:
-        """The model fitted on all rows."""
-        from scipy import sparse
-
-        rows = np.arange(len(lesson.labels))
-        matrices = [self._weigh(name, rows) for name, _ in self.parts]
-        model = _regression(WORDS_C).fit(
-            sparse.hstack([fitted for _, fitted in matrices], format="csr"),
-            lesson.labels[rows],
-        )
-        coefficients, intercept = _two_sided(model)
-        arrays: dict[str, NDArray[Any]] = {"words_intercept": intercept}
-        start = 0
-        for (name, _), (vectoriser, _) in zip(self.parts, matrices, strict=True):
-            vocabulary = vectoriser.get_feature_names_out().tolist()
-            end = start + len(vocabulary)
-            arrays[f"{name}_vocabulary"] = pack(vocabulary)
-            arrays[f"{name}_idf"] = vectoriser.idf_.astype(np.float32)
-            arrays[f"{name}_coefficients"] = coefficients[start:end]
-            start = end
-        return arrays
-
-    def _weigh(self, name: str, rows: Integers) -> tuple[Any, Any]:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        vectoriser = TfidfVectorizer(
-            analyzer=_as_it_is,
-            sublinear_tf=True,
-            dtype=np.float32,
-            min_df=2 if len(rows) > LARGE_COUNT else 1,
-        )
-        return vectoriser, vectoriser.fit_transform(
-            [self._analysed[name][row] for row in rows]
-        )
-
-
-class MeaningView:
-    """Sentence vectors, and a logistic regression on them."""
-
-    name = Blend.MEANING
-
-    def __init__(self, texts: list[str], embedder: Embedder) -> None:
-        self._vectors = embedder.encode(texts)
-
-    def logits(self, train: Integers, test: Integers, labels: Integers) -> Floats:
-        """Scores of the rows `test` by a model fitted on the rows `train`."""
-        model = _regression(MEANING_C).fit(self._vectors[train], labels[train])
-        return _decision(model, self._vectors[test])
-
-    def arrays(self, lesson: Lesson) -> dict[str, NDArray[Any]]:
-        """The model fitted on all rows."""
-        model = _regression(MEANING_C).fit(self._vectors, lesson.labels)
-        coefficients, intercept = _two_sided(model)
-        return {
-            "meaning_coefficients": coefficients,
-            "meaning_intercept": intercept,
-        }
-
-
-View = WordsView | MeaningView
-
-
 def _views(lesson: Lesson, embedder: Embedder | None) -> dict[str, View]:
     views: dict[str, View] = {Blend.WORDS.value: WordsView(lesson.texts)}
     if embedder is not None:
@@ -353,18 +177,6 @@ def _out_of_fold(view: View, lesson: Lesson) -> Floats:
         train = np.flatnonzero(lesson.folds != fold)
         found[test] = view.logits(train, test, lesson.labels)
     return found
-
-
-def _folds(labels: Integers) -> Integers:
-    """Rows of each label dealt out in turn, in a seeded order."""
-    random = np.random.default_rng(SEED)
-    rarest = int(np.bincount(labels).min())
-    count = min(FOLDS_LARGE if len(labels) > LARGE_COUNT else FOLDS, rarest)
-    folds = np.zeros(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        rows = random.permutation(np.flatnonzero(labels == label))
-        folds[rows] = (np.arange(len(rows)) + random.integers(count)) % count
-    return folds
 
 
 def _sharpness(logits: Sequence[Floats], lesson: Lesson) -> tuple[float, ...]:
@@ -452,41 +264,6 @@ def auroc(positive: Floats, negative: Floats) -> float:
     ranks = rankdata(np.concatenate([positive, negative]))
     above = ranks[: len(positive)].sum() - len(positive) * (len(positive) + 1) / 2
     return float(above / (len(positive) * len(negative)))
-
-
-def _regression(strength: float) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=strength, max_iter=1000, tol=1e-3)
-
-
-def _decision(model: Any, rows: Any) -> Floats:
-    found = np.asarray(model.decision_function(rows), dtype=np.float64)
-    # Of two classes scikit-learn keeps one column, for the second.
-    return np.stack([-found, found], axis=1) / 2 if found.ndim == 1 else found
-
-
-def _two_sided(model: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    coefficients = model.coef_.T.astype(np.float32)
-    intercept = model.intercept_.astype(np.float32)
-    if coefficients.shape[1] == 1:
-        coefficients = np.hstack([-coefficients, coefficients]) / 2
-        intercept = np.hstack([-intercept, intercept]) / 2
-    return np.ascontiguousarray(coefficients), intercept
-
-
-def _as_it_is(features: Sequence[str]) -> Sequence[str]:
-    return features
-
-
-def _check(counts: Mapping[str, int]) -> None:
-    if len(counts) < 2:
-        raise DataError(Problem("at least two articles are expected", str(len(counts))))
-    thin = [article for article, count in sorted(counts.items()) if count < 2]
-    if thin:
-        raise DataError(
-            Problem("each article needs at least two wordings", ", ".join(thin))
-        )
 
 
 def main() -> int:

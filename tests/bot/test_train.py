@@ -10,8 +10,8 @@ import pytest
 
 from bot import artefact
 from bot.embedder import make_embedder
+from bot.lesson import Lesson
 from bot.train import (
-    Lesson,
     Report,
     Task,
     Wording,
@@ -21,6 +21,7 @@ from bot.train import (
     train_in_child,
 )
 from bot.understand import Understander, load_model
+from bot.view import WORDS_C
 from bot.words import Kind
 from content.articles import load_knowledge
 from core.errors import DataError, SettingsError
@@ -123,7 +124,6 @@ def test_serving_and_training_give_the_same_scores(plain: Report) -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    from bot import train as training
     from bot.tokens import character_features, word_features
 
     lesson = Lesson.of(task_of(SOME, "none"))
@@ -132,7 +132,7 @@ def test_serving_and_training_give_the_same_scores(plain: Report) -> None:
         for analyse in (word_features, character_features)
     ]
     matrix = sparse.hstack([part.fit_transform(lesson.texts) for part in parts])
-    model = LogisticRegression(C=training.WORDS_C, max_iter=1000, tol=1e-3)
+    model = LogisticRegression(C=WORDS_C, max_iter=1000, tol=1e-3)
     model.fit(matrix.tocsr(), lesson.labels)
     asked = "tracking number for my return 退货"
     expected = model.decision_function(
