@@ -103,9 +103,7 @@ def run(
 
     with _program(config) as program:
         wanted = [] if no_campaigns else campaign
-        raise typer.Exit(
-            run_pipeline(program, wanted, scheduled_for, send=not no_send)
-        )
+        raise typer.Exit(run_pipeline(program, wanted, scheduled_for, send=not no_send))
 
 
 @cli.command(name="import")
@@ -178,7 +176,7 @@ def push_campaign(
     config: Config = None,
 ) -> None:
     """Make a version from files; a stale base is refused."""
-    from app.commands import push
+    from app.campaign_files import push
 
     with _program(config) as program:
         push(program, key, templates)
@@ -193,7 +191,7 @@ def pull_campaign(
     config: Config = None,
 ) -> None:
     """Write the newest version to files."""
-    from app.commands import pull
+    from app.campaign_files import pull
 
     with _program(config) as program:
         pull(program, key, templates)

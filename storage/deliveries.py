@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from core.model import OPEN_DELIVERY_STATES, Channel, DeliveryState, RunState
 from storage import changes
 from storage.dialect import skip_locked, upsert
-from storage.schema import campaign_runs, deliveries, delivery_events
+from storage.schema import campaign_runs, deliveries, delivery_events, identities
 
 IN_HAND = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 
@@ -281,6 +281,32 @@ def has_open(
         )
         is not None
     )
+
+
+def mailed(
+    connection: Connection, campaign_run_ids: Sequence[int]
+) -> list[tuple[str, str, DeliveryState]]:
+    """Message-ID, address and state of every mail of these runs that was tried."""
+    rows = connection.execute(
+        select(deliveries.c.message_id, identities.c.value, deliveries.c.state)
+        .join(
+            identities,
+            and_(
+                identities.c.customer_id == deliveries.c.customer_id,
+                identities.c.kind == deliveries.c.channel,
+            ),
+        )
+        .where(
+            deliveries.c.campaign_run_id.in_(campaign_run_ids),
+            deliveries.c.channel == Channel.EMAIL,
+            deliveries.c.message_id.is_not(None),
+        )
+        .order_by(deliveries.c.id, identities.c.id)
+    )
+    found = {row.message_id: row for row in reversed(rows.all())}
+    return [
+        (row.message_id, row.value, DeliveryState(row.state)) for row in found.values()
+    ]
 
 
 def expire(connection: Connection, now: datetime) -> int:

@@ -1,0 +1,56 @@
+"""Campaigns on disk: which version a folder was pulled from, so that none is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.serve import say
+from app.wiring import TEMPLATES, Program
+from content.files import CampaignSource, read_campaign, write_campaign
+from core.model import system
+from outreach.campaigns import newest_campaign, push_campaign
+from storage import versions
+from storage.database import Connection
+from storage.versions import ContentKind, Version
+
+COMMAND_LINE = system("command-line")
+# Begins with a dot, so that it is no file of the campaign.
+BASE_FILE = ".version"
+
+
+def push(program: Program, key: str, templates: Path | None) -> None:
+    """Make a version from files; refuse what somebody has changed since the pull."""
+    root = templates or TEMPLATES
+    source = read_campaign(root, key)
+    now, languages = program.clock.now(), program.settings.shop.languages
+
+    def work(connection: Connection) -> Version:
+        base = _base(connection, root, key)
+        return push_campaign(connection, source, languages, now, base)
+
+    version = program.database.write_now(COMMAND_LINE, work)
+    _note(root, key, version.version)
+    say(f"{key} is version {version.version}. Next: rapport run --campaign {key}")
+
+
+def pull(program: Program, key: str, templates: Path | None) -> None:
+    """Write the newest version to files."""
+    root = templates or TEMPLATES
+    version, _ = program.database.read_now(lambda c: newest_campaign(c, key))
+    folder = write_campaign(root, CampaignSource(key, version.files))
+    _note(root, key, version.version)
+    say(f"Version {version.version} of {key} is in {folder}")
+
+
+def _base(connection: Connection, root: Path, key: str) -> int:
+    """The version that the folder was made from; the shipped ones are the first."""
+    file = root / "campaigns" / key / BASE_FILE
+    if file.exists():
+        return int(file.read_text(encoding="ascii"))
+    newest = versions.newest(connection, ContentKind.CAMPAIGN, key)
+    return 0 if newest is None else 1
+
+
+def _note(root: Path, key: str, version: int) -> None:
+    file = root / "campaigns" / key / BASE_FILE
+    file.write_text(f"{version}\n", encoding="ascii")

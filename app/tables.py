@@ -1,0 +1,188 @@
+"""What the commands print: aligned tables on standard output, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from analytics.effect import Difference
+    from analytics.interval import Interval
+    from analytics.service import Duration, ServiceNumbers
+    from outreach.monitor import RunReport
+    from outreach.pipeline import Report
+    from storage.results import CampaignRow
+
+_console = Console(highlight=False)
+UNKNOWN = "–"
+PAIN_POINTS = 5
+
+
+def show_report(report: Report) -> None:
+    """What one pass of the pipeline did."""
+    if report.stopped is not None:
+        Console(stderr=True).print(f"Stopped: {report.stopped}")
+        return
+    table = _table("Pipeline", "step", "what", "n")
+    cleaned = report.cleaned.changes_by_rule if report.cleaned else {}
+    for rule, count in sorted(cleaned.items()):
+        table.add_row("clean", _words(rule), f"{count:,}")
+    if not cleaned:
+        table.add_row("clean", "nothing to correct", "0")
+    if report.analysed is not None:
+        table.add_row("analyse", "customers", f"{report.analysed.customers:,}")
+        table.add_row("analyse", "orders", f"{report.analysed.orders:,}")
+        for name, size in report.analysed.segments.items():
+            table.add_row("analyse", f"segment: {name}", f"{size:,}")
+        table.add_row("analyse", "rules", f"{report.analysed.rules:,}")
+        table.add_row(
+            "analyse", "recommendations", f"{report.analysed.recommendations:,}"
+        )
+        for reason in report.analysed.reasons:
+            table.add_row("analyse", reason, UNKNOWN)
+    _console.print(table)
+    show_run_table(report.runs)
+
+
+def show_run_table(reports: Sequence[RunReport]) -> None:
+    """Each run's funnel, and what it changed."""
+    table = _table("Runs", "run", "campaign", "state", "deliveries", "n")
+    for report in reports:
+        run = report.run
+        head = (str(run.id), run.campaign_key, run.state_reason or run.state.value)
+        for row in report.funnel:
+            words = row.state if row.reason is None else f"{row.state}: {row.reason}"
+            table.add_row(*head, _words(words), f"{row.count:,}")
+            head = ("", "", "")
+        table.add_row(*head, "planned", f"{report.planned_count:,}", style="bold")
+        table.add_section()
+    _console.print(table)
+    for report in reports:
+        _console.print(f"{report.run.campaign_key}: {_effect(report)}")
+
+
+def show_campaign_table(rows: Sequence[CampaignRow]) -> None:
+    """Every campaign."""
+    table = _table("Campaigns", "campaign", "newest run", "version", "runs", "sent")
+    for row in rows:
+        state = UNKNOWN if row.newest_run is None else row.newest_run.state.value
+        table.add_row(
+            row.key,
+            state,
+            str(row.version),
+            str(row.runs_count),
+            f"{row.accepted_count:,}",
+        )
+    _console.print(table)
+
+
+def show_service_table(
+    numbers: ServiceNumbers, names: Mapping[int, str], zone: ZoneInfo
+) -> None:
+    """CSI, CSAT, SEI and the times, each with its n."""
+    window = numbers.window
+    start, end = (
+        f"{each.astimezone(zone):%d %b %Y %H:%M}" for each in (window.start, window.end)
+    )
+    table = _table(f"Service, {start} to {end}", "number", "of", "value", "n")
+    now = numbers.satisfaction
+    table.add_row(
+        "CSI", "mean score, 1–5", _figure(now.csi) + _band(now.csi_interval), str(now.n)
+    )
+    table.add_row(
+        "CSAT",
+        "scores of 4 and 5",
+        _percent(now.csat_ratio) + _band(now.csat_interval, percent=True),
+        str(now.n),
+    )
+    table.add_row(
+        "response rate", "surveys asked", _percent(now.response_ratio), str(now.asked)
+    )
+    table.add_section()
+    team = numbers.efficiency.team
+    hours = f"handled per hour, {team.hours:.1f} h"
+    table.add_row("SEI", hours, _figure(team.sei, "/h"), str(team.episodes))
+    for staff_id, each in numbers.efficiency.by_staff.items():
+        name = names.get(staff_id, f"staff {staff_id}")
+        table.add_row("", name, _figure(each.sei, "/h"), str(each.episodes))
+    table.add_section()
+    for name, duration in (
+        ("first response", numbers.first_response),
+        ("handling time", numbers.handling_time),
+        ("resolution time", numbers.resolution_time),
+    ):
+        table.add_row(name, "median (p90)", _times(duration), str(duration.n))
+    contained = numbers.containment
+    share = contained.contained / contained.n if contained.n else None
+    table.add_row("containment", "bot alone", _percent(share), str(contained.n))
+    table.add_section()
+    for point in numbers.pain_points.points[:PAIN_POINTS]:
+        table.add_row(
+            "pain point",
+            _words(point.issue),
+            _percent(point.share_ratio),
+            str(point.count),
+        )
+    _console.print(table)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None)
+    figures = {"n", "value", "version", "runs", "sent"}
+    for column in columns:
+        table.add_column(column, justify="right" if column in figures else "left")
+    return table
+
+
+def _effect(report: RunReport) -> str:
+    differences = report.effect().differences
+    told = [_difference(each) for each in differences if each.outcome == "orders"]
+    return told[0] if told else "no effect is known"
+
+
+def _difference(found: Difference) -> str:
+    if found.interval is None or found.difference is None:
+        return f"not enough data for an effect ({found.reason})"
+    low, high = (100 * each for each in (found.interval.low, found.interval.high))
+    return (
+        f"{100 * found.difference:+.1f} orders per 100 people, between {low:.1f} and "
+        f"{high:.1f}, against {found.holdout_n} held out"
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _figure(value: float | None, unit: str = "") -> str:
+    return UNKNOWN if value is None else f"{value:.2f}{unit}"
+
+
+def _percent(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.0%}"
+
+
+def _band(interval: Interval | None, *, percent: bool = False) -> str:
+    if interval is None:
+        return ""
+    if percent:
+        return f" ({interval.low:.0%}–{interval.high:.0%})"
+    return f" ({interval.low:.2f}–{interval.high:.2f})"
+
+
+def _times(duration: Duration) -> str:
+    if duration.median_seconds is None:
+        return UNKNOWN
+    return f"{_clock(duration.median_seconds)} ({_clock(duration.p90_seconds)})"
+
+
+def _clock(seconds: float | None) -> str:
+    if seconds is None:
+        return UNKNOWN
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
