@@ -197,31 +197,6 @@ def effect(
     return Effect(tuple(differences), excluded=len(both))
 
 
-def effect_of(**means: tuple[Sequence[float], Sequence[float]]) -> Effect:
-    """The same as `effect` on means, from plain values.
-
-    Parameters
-    ----------
-    means : name of the outcome = (values of the treated, values of those held out), one
-        per customer, none missing; who was in both arms is left out by the caller
-
-    Returns
-    -------
-    Effect, in the order given, by the same rules as `effect`.
-    """
-    return Effect(
-        tuple(
-            _compare(
-                outcome,
-                Scale.MEAN,
-                np.asarray(treated, dtype="float64"),
-                np.asarray(holdout, dtype="float64"),
-            )
-            for outcome, (treated, holdout) in means.items()
-        )
-    )
-
-
 def _step(name: str, count: int, of: str, total: int) -> FunnelStep:
     return FunnelStep(name, count, of, count / total if total else None)
 

@@ -11,7 +11,6 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from analytics.frame import empty_table, moment, times
-from analytics.model_run import ModelRun, artefact_hash
 from analytics.past import Past, past_of
 
 # Chosen on Online Retail, March to June 2011; a weight of 0.25 to 1 changes little.
@@ -168,56 +167,6 @@ def evaluate_recommendations(
         for kind, truth in (("all", bought), ("new", bought[~again]))
     ]
     return pd.DataFrame(rows).astype(QUALITY)
-
-
-def recommendation_run(
-    found: pd.DataFrame,
-    quality: pd.DataFrame,
-    *,
-    n: int,
-    method: Method | str,
-    window_start: datetime | None,
-    window_end: datetime,
-) -> ModelRun:
-    """What storage keeps of a run, with the quality of the method beside popularity.
-
-    Parameters
-    ----------
-    found : as `recommend` returns it
-    quality : as `evaluate_recommendations` returns it; may be empty
-    n, method : as given to `recommend`
-    window_start, window_end : what the purchases cover
-
-    Returns
-    -------
-    ModelRun with recall and ndcg per kind of product (recall_all, ndcg_new ...);
-    without any recommendation it has a reason.
-    """
-    measured = {
-        name: _figures(quality[quality["method"] == name])
-        for name in (Method(method).value, Method.POPULAR.value)
-    }
-    return ModelRun(
-        kind="recommendations",
-        name=Method(method).value,
-        window_start=window_start,
-        window_end=window_end,
-        parameters={"n": n, "method": Method(method).value},
-        metrics=measured[Method(method).value],
-        baseline=measured[Method.POPULAR.value],
-        rows=len(found),
-        artefact_hash=artefact_hash(found),
-        reason=None if len(found) else "no purchases, so nothing to recommend",
-    )
-
-
-def _figures(rows: pd.DataFrame) -> dict[str, float]:
-    return {
-        f"{figure}_{kind}": float(value)
-        for figure in ("recall", "ndcg")
-        for kind, value in zip(rows["products"], rows[figure], strict=True)
-        if not np.isnan(value)
-    }
 
 
 def _recommend(

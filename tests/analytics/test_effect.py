@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.effect import Verdict, effect, effect_of, funnel
+from analytics.effect import Verdict, effect, funnel
 from core.errors import DataError
 from core.model import DeliveryState
 
@@ -163,11 +163,3 @@ def test_an_unknown_outcome_is_left_out_of_that_outcome_only():
 def test_an_unknown_arm_is_refused():
     with pytest.raises(DataError, match="treated or holdout"):
         effect(members([True], []).assign(arm="control"), means=[])
-
-
-def test_plain_values_give_the_same_as_a_table():
-    treated, holdout = [9.0, 11.0] * 25, [11.0, 13.0] * 25
-
-    table = effect(members(treated, holdout, "revenue"), [], ["revenue"])
-
-    assert effect_of(revenue=(treated, holdout)) == table

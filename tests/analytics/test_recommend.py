@@ -8,7 +8,6 @@ from analytics.recommend import (
     Method,
     evaluate_recommendations,
     recommend,
-    recommendation_run,
 )
 from core.errors import DataError
 
@@ -201,18 +200,6 @@ def test_nobody_to_measure_on_gives_no_number():
 
     assert set(quality["customers"]) == {0}
     assert quality["recall"].isna().all()
-
-
-def test_the_model_run_names_quality_and_baseline():
-    quality = evaluate_recommendations(SPLIT, NOW - timedelta(days=30), 60, 2)
-    found = recommend(SPLIT, NOW)
-
-    run = recommendation_run(
-        found, quality, n=10, method="blend", window_start=None, window_end=NOW
-    )
-
-    assert set(run.metrics) == {"recall_all", "recall_new", "ndcg_all", "ndcg_new"}
-    assert set(run.baseline) == set(run.metrics)
 
 
 def test_real_purchases_are_met_better_than_by_what_sells(data_set):
