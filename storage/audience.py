@@ -191,6 +191,7 @@ def _profile_query(ids: Sequence[int]) -> Any:
             segments.c.name.label("segment_name"),
             customer_features.c.features,
         )
+        .select_from(customers)
         .outerjoin(memberships, member)
         .outerjoin(segments, segments.c.id == memberships.c.segment_id)
         .outerjoin(customer_features, has_features)

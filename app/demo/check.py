@@ -1,4 +1,4 @@
-"""`rapport demo --check`: the main job at a fixed time, compared with the mail server."""
+"""`rapport demo --check`: the main job at a fixed time, compared with the journal."""
 
 from __future__ import annotations
 

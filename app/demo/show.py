@@ -32,13 +32,13 @@ def show_demo(port: int, directory: Path | None, *, fresh: bool) -> None:
     folder = (directory or DIRECTORY).resolve()
     if fresh:
         clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(_show(folder, port))
 
 
 async def _show(folder: Path, port: int) -> None:
     clock = SystemClock()
     mail = MailServer(folder, clock)
-    folder.mkdir(parents=True, exist_ok=True)
     await mail.start()
     try:
         config = write_config(folder, port, mail.port)
