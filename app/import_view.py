@@ -35,6 +35,7 @@ REASONS = {
     "customer_unknown": "no customer has this id",
     "number_of_fields": "another number of fields than the header",
     "quote_not_closed": "a quotation mark is not closed",
+    "bad_quotes": "words after a closed quotation mark",
     "broken_encoding": "bytes that are no text; is `encoding` of the mapping right?",
     "bad_number": "not a number",
     "bad_quantity": "not a whole number of units",

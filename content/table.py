@@ -147,7 +147,11 @@ class TableFile:
         deque(islice(self._text, lines), maxlen=0)
         self._lines_before = lines
         self._reader = csv.reader(
-            self._text, delimiter=self._delimiter, skipinitialspace=True
+            # Strict, or an open quote at the end of a row would take the rest along.
+            self._text,
+            delimiter=self._delimiter,
+            skipinitialspace=True,
+            strict=True,
         )
 
     def _guess_delimiter(self) -> str:
@@ -209,8 +213,7 @@ class TableFile:
         try:
             rows.extend(islice(self._reader, limit))
         except csv.Error as error:
-            reason = "quote_not_closed" if "limit" in str(error) else "not_csv"
-            rows.append(Misfit((), reason, 0))
+            rows.append(Misfit((), "bad_quotes", 0, str(error)))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(
                 Problem("the compressed file is damaged", str(error), file=self.name)
@@ -224,7 +227,7 @@ class TableFile:
         width = self.width
         if all(len(row) == width for row in rows):
             return rows
-        self._count_breaks(rows, first)
+        self._look_up(rows, first)
         line = first
         for place, row in enumerate(rows):
             breaks = _breaks(row)
@@ -238,12 +241,14 @@ class TableFile:
             line += 1 + breaks
         return rows
 
-    def _count_breaks(self, rows: list[list[str]], first: int) -> None:
-        # After an error the reader alone knows how many lines it had swallowed.
+    def _look_up(self, rows: list[list[str]], first: int) -> None:
+        """Complete a row that the reader gave up: its lines and its first words."""
         last = rows[-1]
         if isinstance(last, Misfit) and not last.raw:
-            read = self._lines_before + self._reader.line_num + 1 - first
-            last.breaks = max(0, read - sum(1 + _breaks(row) for row in rows))
+            start = first + sum(1 + _breaks(row) for row in rows[:-1])
+            read = self._lines_before + self._reader.line_num + 1
+            last.breaks = max(0, read - start - 1)
+            last.raw = (self._physical_line(start).rstrip("\r\n"),)
 
     def _fits(self, line: int) -> bool:
         """Whether this physical line is a row by itself."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -13,6 +12,10 @@ from storage.bulk import insert_rows, lookup, moment_value, new_ids
 from storage.ingest import Import
 from storage.schema import customers, identities
 
+_CUSTOMER = (
+    *("id", "country", "preferences", "attributes", "source_id"),
+    *("created_at", "updated_at"),
+)
 _IDENTITY = ("customer_id", "kind", "value", "typed", "created_at")
 
 
@@ -39,22 +42,21 @@ def external_customers(
 def add_customers(
     connection: Connection,
     row: Import,
-    names: Sequence[str],
-    columns: Mapping[str, Sequence[Any]],
+    countries: Mapping[str, str | None],
     now: datetime,
 ) -> dict[str, int]:
-    """Ids of new customers of an import's source; `columns` has a value for each."""
+    """Ids of new customers of an import's source, by name; each has a country."""
     at = moment_value(connection, now)
+    names = list(countries)
     ids = list(new_ids(connection, customers, len(names)))
-    fixed = ("id", "preferences", "attributes", "source_id", "created_at", "updated_at")
-    given = zip(*columns.values(), strict=True)
+    source_id = row.source_id
     insert_rows(
         connection,
         customers,
-        (*fixed, *columns),
+        _CUSTOMER,
         [
-            (key, "{}", "{}", row.source_id, at, at, *values)
-            for key, values in zip(ids, given, strict=True)
+            (key, countries[name], "{}", "{}", source_id, at, at)
+            for key, name in zip(ids, names, strict=True)
         ],
     )
     values = [external_identity(row.source, name) for name in names]

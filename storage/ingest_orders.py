@@ -13,6 +13,7 @@ from datetime import datetime
 from operator import itemgetter
 
 from sqlalchemy import Connection, bindparam, case, delete, func, select, update
+from sqlalchemy.dialects import postgresql
 
 from core.records import Batch, OrderRecord
 from storage.bulk import (
@@ -127,10 +128,7 @@ class OrderWriter:
         source = self._import.source
         learned.customers = external_customers(connection, source, countries)
         new = {n: c for n, c in countries.items() if n not in learned.customers}
-        columns = {"country": list(new.values())}
-        learned.customers |= add_customers(
-            connection, self._import, list(new), columns, now
-        )
+        learned.customers |= add_customers(connection, self._import, new, now)
 
     def _know_products(
         self, connection: Connection, batch: Batch[OrderRecord], learned: Learned
@@ -300,7 +298,8 @@ def newest_prices(connection: Connection, import_id: int) -> list[tuple[int, str
         )
     )
     if connection.dialect.name == "postgresql":
-        query = query.distinct(order_lines.c.product_id).order_by(
+        newest = postgresql.distinct_on(order_lines.c.product_id)
+        query = query.ext(newest).order_by(
             order_lines.c.product_id,
             orders.c.ordered_at.desc(),
             orders.c.id.desc(),

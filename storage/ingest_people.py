@@ -90,10 +90,10 @@ def write_customers(
     customer was taken without that address) and `consent_stays_withdrawn` (the file
     grants what the customer withdrew elsewhere).
     """
-    names = list(dict.fromkeys(record.external_id for record in records))
-    known = external_customers(connection, row.source, names)
-    new = [name for name in names if name not in known]
-    known |= add_customers(connection, row, new, {}, now)
+    countries = {record.external_id: record.country for record in records}
+    known = external_customers(connection, row.source, countries)
+    new = {name: c for name, c in countries.items() if name not in known}
+    known |= add_customers(connection, row, new, now)
     corrected: Corrected = Counter()
     for record in records:
         customer_id = known[record.external_id]
