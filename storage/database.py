@@ -80,7 +80,10 @@ class Database:
             self._writer = _Writer(self.write_engine, self._committed)
         else:
             self.write_engine = dialect.postgresql_engine(url)
-            self.read_engine = self.write_engine
+            # As on SQLite, a read sees one moment and changes nothing.
+            self.read_engine = self.write_engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
             self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
 
     @property

@@ -105,7 +105,7 @@ def finish(
 
 def _give_up(connection: Connection, stalled: Any, now: datetime) -> None:
     # A job that took its worker down with it so often would do so again.
-    connection.execute(
+    given_up = connection.scalars(
         update(jobs)
         .where(stalled, jobs.c.attempts >= ATTEMPTS_MAX)
         .values(
@@ -113,7 +113,10 @@ def _give_up(connection: Connection, stalled: Any, now: datetime) -> None:
             error=f"its process ended {ATTEMPTS_MAX} times without a result",
             finished_at=now,
         )
-    )
+        .returning(jobs.c.id)
+    ).all()
+    for job_id in given_up:
+        changes.record(connection, "job", job_id, now, state=JobState.FAILED)
 
 
 def _change_own(connection: Connection, job: Job, values: dict[str, Any]) -> None:
