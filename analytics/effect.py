@@ -1,4 +1,4 @@
-"""What a campaign did: its funnel, and the difference from those held out."""
+"""What a campaign changed: the difference from those held out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pandas as pd
 
 from analytics.frame import require_columns
 from analytics.interval import Interval, mean_difference, share_difference
-from core.errors import DataError, Problem, did_you_mean
-from core.model import OPEN_DELIVERY_STATES, DeliveryState
+from core.errors import DataError, Problem
 
 # Below these an interval is more a property of its formula than of the customers.
 CUSTOMERS_MINIMUM = 30
@@ -75,80 +74,6 @@ class Effect:
     excluded: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FunnelStep:
-    """How many got so far, and their share of the step that it is measured on."""
-
-    name: str
-    count: int
-    of: str
-    share_ratio: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Funnel:
-    """Where every planned delivery of a run stands.
-
-    `by_state` holds every state, 0 included, and adds up to `planned`; `finished` is
-    true when none of them can change any more.
-    """
-
-    planned: int
-    by_state: dict[DeliveryState, int]
-    reasons: dict[str, int]
-    steps: tuple[FunnelStep, ...]
-
-    @property
-    def finished(self) -> bool:
-        """Whether no delivery is in a state that can change."""
-        return all(self.by_state[state] == 0 for state in OPEN_DELIVERY_STATES)
-
-
-EVENT_KINDS = ("bounce", "click", "reply", "conversion", "unsubscribe", "low_score")
-
-
-def funnel(deliveries: pd.DataFrame, events: pd.DataFrame) -> Funnel:
-    """How far the deliveries of one run came.
-
-    Parameters
-    ----------
-    deliveries : one row each: delivery_id (unique), state (of `DeliveryState`), reason
-        (str; missing where there is none)
-    events : what happened after: delivery_id, kind (of `EVENT_KINDS`; others are not
-        shown); several of a kind for one delivery count once
-
-    Returns
-    -------
-    Funnel. `reasons` counts why nothing was sent, over skipped, suppressed, rejected,
-    expired and cancelled deliveries, the most frequent first, "unstated" where none
-    is given. The steps are sent (accepted, of planned) and each kind of event (of
-    sent). No deliveries: 0 and no shares.
-
-    Raises
-    ------
-    DataError : if a column is missing, or a state is unknown
-    """
-    require_columns(deliveries, "deliveries", ["delivery_id", "state", "reason"])
-    require_columns(events, "events", ["delivery_id", "kind"])
-    known = [state.value for state in DeliveryState]
-    unknown = deliveries.loc[~deliveries["state"].isin(known), "state"]
-    if len(unknown):
-        word = str(unknown.iloc[0])
-        raise DataError(
-            Problem("unknown state of a delivery", word, hint=did_you_mean(word, known))
-        )
-    counts = deliveries["state"].value_counts()
-    by_state = {state: int(counts.get(state.value, 0)) for state in DeliveryState}
-    planned, sent = len(deliveries), by_state[DeliveryState.ACCEPTED]
-    once = events[events["delivery_id"].isin(deliveries["delivery_id"])]
-    reached = once.drop_duplicates(["delivery_id", "kind"])["kind"].value_counts()
-    steps = [_step("sent", sent, "planned", planned)]
-    steps += [
-        _step(kind, int(reached.get(kind, 0)), "sent", sent) for kind in EVENT_KINDS
-    ]
-    return Funnel(planned, by_state, _reasons(deliveries), tuple(steps))
-
-
 def effect(
     members: pd.DataFrame,
     shares: Sequence[str] = ("converted",),
@@ -195,21 +120,6 @@ def effect(
     differences = [_difference(kept, name, Scale.SHARE) for name in shares]
     differences += [_difference(kept, name, Scale.MEAN) for name in means]
     return Effect(tuple(differences), excluded=len(both))
-
-
-def _step(name: str, count: int, of: str, total: int) -> FunnelStep:
-    return FunnelStep(name, count, of, count / total if total else None)
-
-
-def _reasons(deliveries: pd.DataFrame) -> dict[str, int]:
-    unsent = {state for state in DeliveryState if state.terminal} - {
-        DeliveryState.ACCEPTED,
-        DeliveryState.UNCERTAIN,
-    }
-    rows = deliveries[deliveries["state"].isin([state.value for state in unsent])]
-    counts = rows["reason"].fillna("unstated").value_counts()
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
-    return {str(reason): int(count) for reason, count in ranked}
 
 
 def _difference(members: pd.DataFrame, outcome: str, scale: Scale) -> Difference:

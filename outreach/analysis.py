@@ -92,7 +92,7 @@ async def analyse_customers(
     database: Database, clock: Clock, settings: Analysis
 ) -> Analysed:
     """Features, segments, rules and recommendations of the data as they are now."""
-    from analytics.features import customer_features
+    from analytics.features import customer_features, rfm_scores
     from storage import frames
 
     now = clock.now()
@@ -112,6 +112,8 @@ async def analyse_customers(
         tables.conversations,
         asof=asof,
     )
+    bought = features.dropna(subset=["recency_days"])
+    features = features.join(rfm_scores(bought))
     writer = ResultWriter(database, ANALYST, now)
     writer.features(_feature_run(features, asof), _feature_rows(features))
     reasons: list[str] = []

@@ -2,26 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.effect import Verdict, effect, funnel
+from analytics.effect import Verdict, effect
 from core.errors import DataError
-from core.model import DeliveryState
-
-DELIVERIES = pd.DataFrame(
-    {
-        "delivery_id": range(1, 11),
-        "state": ["accepted"] * 4
-        + ["skipped"] * 3
-        + ["rejected", "suppressed", "deferred"],
-        "reason": [None] * 4
-        + ["no_consent", "holdout", "no_consent", "mailbox_unknown", None, None],
-    }
-)
-EVENTS = pd.DataFrame(
-    {
-        "delivery_id": [1, 1, 2, 1, 99],
-        "kind": ["click", "click", "click", "conversion", "click"],
-    }
-)
 
 
 def members(treated, holdout, outcome="converted"):
@@ -33,51 +15,6 @@ def members(treated, holdout, outcome="converted"):
 
 def shares(successes, n):
     return np.arange(n) < successes
-
-
-def test_every_planned_delivery_is_in_one_state():
-    found = funnel(DELIVERIES, EVENTS)
-
-    assert found.planned == 10
-    assert sum(found.by_state.values()) == 10
-    assert set(found.by_state) == set(DeliveryState)
-    assert found.by_state[DeliveryState.SKIPPED] == 3
-
-
-def test_reasons_come_most_frequent_first():
-    assert list(funnel(DELIVERIES, EVENTS).reasons.items()) == [
-        ("no_consent", 2),
-        ("holdout", 1),
-        ("mailbox_unknown", 1),
-        ("unstated", 1),
-    ]
-
-
-def test_events_count_once_per_delivery_and_of_what_was_sent():
-    steps = {step.name: step for step in funnel(DELIVERIES, EVENTS).steps}
-
-    assert (steps["sent"].count, steps["sent"].share_ratio) == (4, 0.4)
-    assert (steps["click"].count, steps["click"].share_ratio) == (2, 0.5)
-    assert (steps["conversion"].count, steps["unsubscribe"].count) == (1, 0)
-
-
-def test_a_run_is_finished_when_nothing_can_change():
-    done = DELIVERIES[DELIVERIES["state"] != "deferred"]
-
-    assert not funnel(DELIVERIES, EVENTS).finished
-    assert funnel(done, EVENTS).finished
-
-
-def test_a_funnel_of_nothing_has_no_shares():
-    found = funnel(DELIVERIES.iloc[:0], EVENTS.iloc[:0])
-
-    assert found.planned == 0
-    assert {step.share_ratio for step in found.steps} == {None}
-
-
-def test_an_unknown_state_is_named():
-    with pytest.raises(DataError, match="Did you mean `accepted`"):
-        funnel(DELIVERIES.assign(state="acepted"), EVENTS)
 
 
 def test_a_difference_of_shares_with_its_interval():
