@@ -15,7 +15,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.errors import RapportError
 from core.log import get_logger
 from core.model import Role
-from web import assets, campaigns, chat, inbox, mailbox, public, signin, team
+from web import (
+    assets,
+    campaigns,
+    chat,
+    inbox,
+    mailbox,
+    public,
+    satisfaction,
+    signin,
+    team,
+)
 from web.access import Everyone, SignInNeeded, is_https, refuse_undeclared
 from web.assets import Assets
 from web.forms import see
@@ -43,6 +53,7 @@ ROUTERS = (
     inbox.router,
     chat.router,
     public.router,
+    satisfaction.router,
 )
 
 

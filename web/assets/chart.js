@@ -4,6 +4,9 @@
 (() => {
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  // Days stand before months, as everywhere in the console.
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+
   function faded(colour) {
     const probe = document.createElement("canvas").getContext("2d");
     probe.fillStyle = colour;
@@ -11,10 +14,10 @@
   }
 
   function options(box, data) {
-    const format = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-    const day = new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "short", timeZone: "UTC" });
+    const format = new Intl.NumberFormat(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+    const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
     const axis = { stroke: token("--ink-3"), grid: { stroke: token("--line"), width: 1 }, ticks: { show: false }, font: "12px " + token("--sans") };
-    const shown = data.low.concat(data.high).filter((value) => value !== null);
+    const shown = data.low.concat(data.high, data.mean).filter((value) => value !== null);
     const floor = Math.max(1, Math.min(...shown) - 0.1);
     const ceiling = Math.min(5, Math.max(...shown) + 0.1);
     return {
