@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,12 +192,15 @@ def page_errors() -> Iterator[list[str]]:
 @pytest.fixture
 def page(browser: Browser, page_errors: list[str]) -> Iterator[Page]:
     """A page that fails the test on script errors and violations of the CSP."""
+    from playwright.sync_api import Error as PlaywrightError
+
     with browser.new_context(locale="en-GB", timezone_id="Europe/Berlin") as context:
         page = context.new_page()
         watch(page, page_errors)
         yield page
-        # Reports arrive in order: after this answer none is on its way.
-        if not page.is_closed():
+        # Reports arrive in order: after this answer none is on its way. A page that
+        # is closed, or being replaced, has none to give.
+        with suppress(PlaywrightError):
             page.evaluate("0")
 
 
