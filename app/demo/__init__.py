@@ -1,0 +1,1 @@
+"""A shop with a story, made from a seed: what the demo shows and small tests use."""

@@ -1,0 +1,196 @@
+"""Who writes when, and about what: ninety days of chats, before a word is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+
+import numpy as np
+
+from app.demo import catalogue
+from app.demo.people import Cast
+from app.demo.purchases import ZONE
+from app.demo.records import Habit, Order, Person
+from core.model import Channel, IdentityKind, OrderKind
+
+DAYS = 90
+PER_DAY = 25.0
+CUSTOMERS = 2000
+WEEKDAYS = (1.2, 1.12, 1.05, 1.0, 1.05, 0.8, 0.62)
+HOURS = (
+    *(0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3, 1.0, 2.2, 3.4, 3.8, 3.4),
+    *(2.8, 2.8, 3.2, 3.2, 3.0, 2.8, 2.8, 2.8, 2.2, 1.4, 0.6, 0.1),
+)
+# Chats about the broken product begin with orders of this age.
+TROUBLE_DAYS_AGO = 40.0
+TROUBLE_RATIO = 0.62
+# Nothing ordinary begins so shortly before now, so that it has an end.
+LAST_HOURS = 4.0
+TOPICS = {
+    "order-status": 15.0,
+    "order-tracking": 12.0,
+    "delivery-time": 9.0,
+    "how-to-return": 13.0,
+    "late-delivery": 6.0,
+    "refund-time": 4.0,
+    "refund-not-received": 3.0,
+    "exchange": 3.0,
+    "product-care": 5.0,
+    "product-availability": 6.0,
+    "discount-code": 4.0,
+    "payment-methods": 3.0,
+    "payment-failed": 2.5,
+    "delivery-cost": 4.0,
+    "international-shipping": 3.0,
+    "invoice": 3.0,
+    "gift-wrapping": 3.0,
+    "gift-card": 1.5,
+    "change-address": 2.5,
+    "cancel-order": 2.5,
+    "loyalty-points": 2.0,
+    "missing-item": 2.0,
+    "wrong-item": 2.0,
+    "damaged-item": 1.5,
+    "warranty": 1.5,
+    "complaint": 1.0,
+    "opening-hours": 1.5,
+}
+UNHAPPY_TOPICS = ("refund-not-received", "warranty", "complaint")
+TALKATIVE = {
+    Habit.NEW: 1.6,
+    Habit.OCCASIONAL: 0.8,
+    Habit.LAPSED: 0.15,
+    Habit.REGULAR: 1.2,
+    Habit.LOYAL: 2.0,
+    Habit.AT_RISK: 0.25,
+    Habit.WOKEN: 0.6,
+}
+
+
+class Matter(StrEnum):
+    """Why somebody writes."""
+
+    ORDINARY = "ordinary"
+    TROUBLE = "trouble"
+    UNHAPPY = "unhappy"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Arrival:
+    """A customer who begins to write."""
+
+    at: datetime
+    customer: int
+    channel: Channel
+    topic: str
+    matter: Matter
+
+
+def trouble_orders(asof: datetime, orders: tuple[Order, ...]) -> list[Order]:
+    """Sales of the product with trouble since it has trouble."""
+    product = catalogue.place_of(catalogue.TROUBLE)
+    since = asof - timedelta(days=TROUBLE_DAYS_AGO)
+    return [
+        order
+        for order in orders
+        if order.kind is OrderKind.SALE
+        and not order.after_mail
+        and order.ordered_at >= since
+        and any(line.product == product for line in order.lines)
+    ]
+
+
+def trouble_arrivals(
+    rng: np.random.Generator, asof: datetime, orders: tuple[Order, ...]
+) -> list[Arrival]:
+    """Who writes because the product arrived broken: each customer once."""
+    found: dict[int, Arrival] = {}
+    for order in trouble_orders(asof, orders):
+        day = order.ordered_at + timedelta(days=float(rng.uniform(2.5, 6)))
+        at = _at_hour(rng, day)
+        tells = rng.random() < TROUBLE_RATIO
+        if tells and at < asof - timedelta(hours=LAST_HOURS):
+            arrival = Arrival(
+                at, order.customer, Channel.WEBCHAT, "damaged-item", Matter.TROUBLE
+            )
+            found.setdefault(order.customer, arrival)
+    return list(found.values())
+
+
+def make_arrivals(
+    rng: np.random.Generator, asof: datetime, cast: Cast, trouble: list[Arrival]
+) -> list[Arrival]:
+    """All arrivals in the order of time."""
+    rate = PER_DAY * len(cast.people) / CUSTOMERS
+    rate -= len(trouble) / DAYS
+    found = [*trouble, *_unhappy(rng, asof, cast)]
+    cases = {place for places in cast.cases.values() for place in places}
+    pool = _Pool(
+        [row for row in _reachable(cast.people) if row[0] not in cases], cast.people
+    )
+    topics = list(TOPICS)
+    edges = np.cumsum(list(TOPICS.values()))
+    for at in _moments(rng, asof, max(rate, 0.3)):
+        place = int(np.searchsorted(edges, rng.random() * edges[-1]))
+        customer, channel = pool.draw(rng)
+        if cast.people[customer].created_at < at:
+            found.append(Arrival(at, customer, channel, topics[place], Matter.ORDINARY))
+    return sorted(found)
+
+
+class _Pool:
+    """Customers with a chat, drawn as often as they like to write."""
+
+    def __init__(
+        self, rows: list[tuple[int, Channel]], people: tuple[Person, ...]
+    ) -> None:
+        self._rows = rows
+        self._edges = np.cumsum([TALKATIVE[people[place].habit] for place, _ in rows])
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, Channel]:
+        place = int(np.searchsorted(self._edges, rng.random() * self._edges[-1]))
+        return self._rows[place]
+
+
+def _reachable(people: tuple[Person, ...]) -> Iterator[tuple[int, Channel]]:
+    for place, person in enumerate(people):
+        for identity in person.identities:
+            chat = identity.kind in {IdentityKind.WEBCHAT, IdentityKind.TELEGRAM}
+            if chat and identity.unreachable_reason is None:
+                yield place, Channel(identity.kind.value)
+
+
+def _unhappy(rng: np.random.Generator, asof: datetime, cast: Cast) -> Iterator[Arrival]:
+    """Customers at risk who were served badly in the last two weeks."""
+    places = [*cast.cases["unhappy"], *cast.cases["unhappy_and_withdrawn"]]
+    for number, customer in enumerate(places):
+        at = _at_hour(rng, asof - timedelta(days=float(rng.uniform(1.5, 11))))
+        topic = UNHAPPY_TOPICS[number % len(UNHAPPY_TOPICS)]
+        yield Arrival(at, customer, Channel.WEBCHAT, topic, Matter.UNHAPPY)
+
+
+def _moments(
+    rng: np.random.Generator, asof: datetime, rate: float
+) -> Iterator[datetime]:
+    for days_ago in range(DAYS, -1, -1):
+        day = asof - timedelta(days=days_ago)
+        weekday = day.astimezone(ZONE).weekday()
+        for _ in range(int(rng.poisson(rate * WEEKDAYS[weekday]))):
+            at = _at_hour(rng, day)
+            begun = at > asof - timedelta(days=DAYS)
+            if begun and at < asof - timedelta(hours=LAST_HOURS):
+                yield at
+
+
+def _at_hour(rng: np.random.Generator, day: datetime) -> datetime:
+    """A moment on this day at an hour at which people write."""
+    local = day.astimezone(ZONE)
+    hour = int(np.searchsorted(_HOUR_EDGES, rng.random()))
+    second = int(rng.random() * 3600)
+    clock = time(hour, second // 60, second % 60)
+    return datetime.combine(local.date(), clock, ZONE).astimezone(day.tzinfo)
+
+
+_HOUR_EDGES = np.cumsum(HOURS) / sum(HOURS)

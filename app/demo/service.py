@@ -1,0 +1,461 @@
+"""Ninety days of customer service, played through the program's own dialogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from app.demo import wordings
+from app.demo.arrivals import DAYS, Arrival, Matter
+from app.demo.people import Cast
+from app.demo.records import Service
+from app.demo.talk import Book, Conversation, Rules, Voice
+from app.demo.team import AGENTS, Roster, staffed
+from app.demo.wordings import Lines
+from bot.states import Context
+from bot.understand import Candidate, Understanding
+from bot.words import Kind
+from core.model import Channel, EpisodeEnd, IdentityKind, Owner
+from core.settings import Settings
+
+# The article that was added, and since when: fewer ask a person about returns.
+NEW_ARTICLE = "return-cost"
+NEW_ARTICLE_DAYS_AGO = 20.0
+RETURNS = "how-to-return"
+# How often the bot's answer is not enough.
+PERSON_RATIO = {
+    "damaged-item": 0.85,
+    "missing-item": 0.7,
+    "wrong-item": 0.7,
+    "refund-not-received": 0.75,
+    "complaint": 0.95,
+    "late-delivery": 0.4,
+    "warranty": 0.45,
+    "payment-failed": 0.3,
+    RETURNS: 0.5,
+}
+PERSON_ELSE_RATIO = 0.09
+RETURNS_SINCE_RATIO = 0.12
+MOOD = {
+    "damaged-item": -0.6,
+    "refund-not-received": -0.8,
+    "late-delivery": -0.6,
+    "complaint": -0.9,
+    "missing-item": -0.4,
+    "wrong-item": -0.4,
+    RETURNS: -0.1,
+}
+MOOD_ELSE = 4.62
+SLOW_MINUTES = 12.0
+ISSUES = {
+    "damaged-item": "wrong_or_damaged_item",
+    "wrong-item": "wrong_or_damaged_item",
+    "missing-item": "wrong_or_damaged_item",
+    "late-delivery": "late_delivery",
+    "order-tracking": "late_delivery",
+    "delivery-time": "late_delivery",
+    "refund-not-received": "refund_not_received",
+    "refund-time": "refund_not_received",
+    "exchange": "size_or_fit",
+}
+RESPONSE_RATIO = 0.4
+RESPONSE_TROUBLE_RATIO = 0.72
+# Who writes again within a day may be taken for going on with the survey.
+PAUSE = timedelta(hours=26)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the conversations of a shop have in common."""
+
+    asof: datetime
+    voice: Voice
+    rules: Rules
+    issues: tuple[str, ...]
+    survey_cool_down: timedelta
+
+    @classmethod
+    def of(cls, settings: Settings, asof: datetime, voice: Voice) -> World:
+        """As the settings say."""
+        bot = settings.bot
+        rules = Rules(
+            handling_idle=timedelta(minutes=bot.handling_idle_minutes),
+            idle_close=timedelta(minutes=bot.idle_close_minutes),
+            survey_delay=timedelta(seconds=bot.survey_delay_seconds),
+        )
+        cool_down = timedelta(days=bot.survey_cool_down_days)
+        return cls(asof, voice, rules, tuple(bot.issues), cool_down)
+
+
+def play(
+    rng: np.random.Generator, world: World, cast: Cast, arrivals: list[Arrival]
+) -> Service:
+    """What was said, by all who arrived, and what is being said now."""
+    hall = _Hall(rng, world, cast)
+    for arrival in arrivals:
+        hall.serve(arrival)
+    hall.leave_open()
+    return _sorted(hall.book, hall.conversations)
+
+
+class _Hall:
+    """All conversations as they go on, one arrival after the other."""
+
+    def __init__(self, rng: np.random.Generator, world: World, cast: Cast) -> None:
+        self.book = Book()
+        self.conversations: list[Conversation] = []
+        self._rng = rng
+        self._world = world
+        self._cast = cast
+        self._roster = Roster.from_start(world.asof - timedelta(days=DAYS + 1))
+        self._by_address: dict[tuple[int, Channel], Conversation] = {}
+        self._busy_until: dict[int, datetime] = {}
+        self._asked_at: dict[int, datetime] = {}
+
+    def serve(self, arrival: Arrival) -> None:
+        """One episode from the first word to the survey."""
+        if arrival.at < self._busy_until.get(arrival.customer, arrival.at):
+            return
+        talk = self._talk(arrival.customer, arrival.channel)
+        end, waited = self._scene(arrival)(talk, arrival)
+        if talk.owner is Owner.BOT and end < self._world.asof - timedelta(minutes=30):
+            end = self._survey(talk, arrival, end, waited)
+        self._busy_until[arrival.customer] = end + PAUSE
+
+    def leave_open(self) -> None:
+        """Two customers wait at this moment, and one talks to a person."""
+        asof = self._world.asof
+        for number, customer in enumerate(self._cast.cases["waiting"]):
+            at = asof - timedelta(minutes=13 - 7 * number, seconds=20)
+            self._to_queue(self._talk(customer, Channel.WEBCHAT), "late-delivery", at)
+        for customer in self._cast.cases["with_agent"]:
+            talk = self._talk(customer, Channel.WEBCHAT)
+            at = self._to_queue(talk, RETURNS, asof - timedelta(minutes=16))
+            self._talk_now(talk, at)
+
+    def _talk_now(self, talk: Conversation, at: datetime) -> None:
+        taken = at + timedelta(minutes=4)
+        staff = len(AGENTS) - 1
+        talk.take(staff, AGENTS[staff].person.name, taken, self._context(taken))
+        reply = taken + timedelta(seconds=95)
+        opening = wordings.OPENINGS[RETURNS]
+        talk.act(taken + timedelta(seconds=45))
+        talk.answer(self._line(opening, talk), reply, self._context(reply))
+        said = reply + timedelta(seconds=70)
+        self._say(talk, self._line(wordings.ANSWERS, talk), Kind.UNKNOWN, said)
+
+    # Scenes: what becomes of one question. Each returns its end and the wait.
+
+    def _scene(
+        self, arrival: Arrival
+    ) -> Callable[[Conversation, Arrival], tuple[datetime, float]]:
+        chance = float(self._rng.random())
+        ratio = PERSON_RATIO.get(arrival.topic, PERSON_ELSE_RATIO)
+        if arrival.topic == RETURNS and self._has_new_article(arrival.at):
+            ratio = RETURNS_SINCE_RATIO
+        if arrival.matter is not Matter.ORDINARY or chance < ratio:
+            return self._with_person
+        rest = (chance - ratio) / (1 - ratio)
+        if rest < 0.5:
+            return self._answered
+        if rest < 0.8:
+            return self._answered_and_gone
+        return self._clarified if rest < 0.93 else self._given_up
+
+    def _answered(self, talk: Conversation, arrival: Arrival) -> tuple[datetime, float]:
+        at = self._ask(talk, self._article(arrival), arrival.at)
+        return self._thank(talk, at), 0.0
+
+    def _answered_and_gone(
+        self, talk: Conversation, arrival: Arrival
+    ) -> tuple[datetime, float]:
+        at = self._ask(talk, self._article(arrival), arrival.at)
+        end = at + self._world.rules.idle_close
+        talk.fall_silent(end, self._context(end))
+        return end, 0.0
+
+    def _clarified(
+        self, talk: Conversation, arrival: Arrival
+    ) -> tuple[datetime, float]:
+        key = self._article(arrival)
+        near = [key, *self._neighbours(key)][:3]
+        order = self._rng.permutation(len(near))
+        candidates = tuple(
+            Candidate(near[place], round(0.5 - 0.1 * number, 3))
+            for number, place in enumerate(order)
+        )
+        meaning = Understanding(Kind.SUGGEST, talk.language, None, 0.5, candidates)
+        at = arrival.at
+        talk.say(self._question(key, talk.language), meaning, at, self._context(at))
+        at = self._later(at, 6, 40)
+        talk.press(f"article:{key}", at, self._context(at))
+        return self._thank(talk, at), 0.0
+
+    def _given_up(self, talk: Conversation, arrival: Arrival) -> tuple[datetime, float]:
+        at = arrival.at
+        texts = self._world.voice.knowledge.out_of_scope[talk.language]
+        self._say(talk, texts[int(self._rng.integers(len(texts)))], Kind.UNKNOWN, at)
+        end = at + self._world.rules.idle_close
+        talk.fall_silent(end, self._context(end))
+        return end, 0.0
+
+    def _with_person(
+        self, talk: Conversation, arrival: Arrival
+    ) -> tuple[datetime, float]:
+        trouble = arrival.matter is Matter.TROUBLE
+        at = self._to_queue(talk, arrival.topic, arrival.at, trouble=trouble)
+        agent, place, free = self._roster.first_free(at)
+        taken = self._later(free, 25, 170)
+        patience = timedelta(minutes=6 + float(self._rng.exponential(70)))
+        stays = arrival.matter is not Matter.ORDINARY
+        last = self._world.asof - timedelta(minutes=50)
+        if taken > last or (taken - at > patience and not stays):
+            return self._leave_queue(talk, at, min(at + patience, last)), 0.0
+        self._roster.wait(at, taken)
+        end = self._served(talk, arrival, agent, taken)
+        self._roster.free_at[agent][place] = end
+        return end, (taken - at).total_seconds() / 60
+
+    def _leave_queue(
+        self, talk: Conversation, begun: datetime, at: datetime
+    ) -> datetime:
+        self._roster.wait(begun, at)
+        at = max(at, begun + timedelta(seconds=30))
+        talk.press("back", at, self._context(at))
+        end = at + self._world.rules.idle_close
+        talk.fall_silent(end, self._context(end))
+        return end
+
+    def _served(
+        self, talk: Conversation, arrival: Arrival, agent: int, at: datetime
+    ) -> datetime:
+        """A person takes over, writes, listens, writes and closes."""
+        who = AGENTS[agent]
+        talk.take(agent, who.person.name, at, self._context(at))
+        if arrival.matter is Matter.ORDINARY and self._rng.random() < 0.05:
+            # The customer has gone; nothing is left to answer.
+            at = self._work(talk, at, 20, 60, who.pace)
+            talk.close(EpisodeEnd.ABANDONED, at, self._context(at))
+            return at
+        openings = wordings.OPENINGS.get(arrival.topic, wordings.OPENINGS_ELSE)
+        rounds = 1 + int(self._rng.random() < 0.55) + int(self._rng.random() < 0.2)
+        for number in range(rounds):
+            at = self._work(talk, at, 45, 150, who.pace)
+            lines = openings if number == 0 else wordings.CLOSINGS
+            leave = bool(self._rng.random() < 0.35)
+            text = self._line(lines, talk)
+            talk.answer(text, at, self._context(at), leave=leave)
+            at = self._later(at, 20, 420 if leave else 150)
+            said = wordings.ANSWERS if number < rounds - 1 else wordings.THANKS
+            self._say(talk, self._line(said, talk), Kind.UNKNOWN, at)
+        at = self._work(talk, at, 10, 45, who.pace)
+        talk.close(EpisodeEnd.RESOLVED, at, self._context(at))
+        return at
+
+    # Parts of scenes.
+
+    def _to_queue(
+        self, talk: Conversation, topic: str, at: datetime, *, trouble: bool = False
+    ) -> datetime:
+        """Ask, hear an answer that does not help, and want a person."""
+        question = self._line(wordings.TROUBLE_QUESTIONS, talk) if trouble else None
+        at = self._ask(talk, topic, at, question)
+        chance = self._rng.random()
+        if chance < 0.35:
+            at = self._later(at, 8, 30)
+            talk.press("human", at, self._context(at))
+            return at
+        at = self._later(at, 8, 40)
+        talk.press("no", at, self._context(at))
+        details = wordings.TROUBLE_DETAILS if trouble else wordings.DETAILS
+        at = self._later(at, 15, 60)
+        kind = Kind.UNKNOWN if chance < 0.8 else Kind.UPSET
+        self._say(talk, self._line(details, talk), kind, at)
+        return at
+
+    def _ask(
+        self, talk: Conversation, key: str, at: datetime, text: str | None = None
+    ) -> datetime:
+        score = round(float(self._rng.uniform(0.71, 0.99)), 3)
+        meaning = Understanding(Kind.ANSWER, talk.language, key, score)
+        words = text or self._question(key, talk.language)
+        talk.say(words, meaning, at, self._context(at))
+        return at
+
+    def _thank(self, talk: Conversation, at: datetime) -> datetime:
+        at = self._later(at, 10, 80)
+        talk.press("yes", at, self._context(at))
+        at = self._later(at, 4, 30)
+        talk.press("done", at, self._context(at))
+        return at
+
+    def _say(self, talk: Conversation, text: str, kind: Kind, at: datetime) -> None:
+        talk.say(text, Understanding(kind, talk.language), at, self._context(at))
+
+    def _work(
+        self, talk: Conversation, at: datetime, low: float, high: float, pace: float
+    ) -> datetime:
+        """The agent reads and types; the console notes it every minute."""
+        end = at + timedelta(seconds=float(self._rng.uniform(low, high)) * pace)
+        while at < end:
+            talk.act(at)
+            at += timedelta(seconds=60)
+        return end
+
+    # The survey.
+
+    def _survey(
+        self, talk: Conversation, arrival: Arrival, end: datetime, waited: float
+    ) -> datetime:
+        row = talk.row()
+        if row.due_at is None:
+            return end
+        at = row.due_at
+        asked = self._asked_at.get(talk.customer)
+        if asked is not None and at - asked < self._world.survey_cool_down:
+            talk.forget_survey()
+            return end
+        self._asked_at[talk.customer] = at
+        place = talk.ask_survey(at, self._context(at))
+        ratio = RESPONSE_RATIO
+        if arrival.matter is Matter.TROUBLE:
+            ratio = RESPONSE_TROUBLE_RATIO
+        if arrival.matter is not Matter.UNHAPPY and self._rng.random() >= ratio:
+            return at
+        staff = self.book.surveys[place].staff
+        score = self._score(arrival, waited, staff)
+        return self._answer_survey(talk, arrival, score, waited, at)
+
+    def _answer_survey(
+        self,
+        talk: Conversation,
+        arrival: Arrival,
+        score: int,
+        waited: float,
+        at: datetime,
+    ) -> datetime:
+        at = self._later(at, 8, 400)
+        episode = talk.state.surveyed_episode
+        talk.press(f"score:{episode}:{score}", at, self._context(at))
+        if score <= 3 and self._rng.random() < 0.85:
+            at = self._later(at, 5, 25)
+            issue = self._issue(arrival, waited)
+            talk.press(f"issue:{issue}", at, self._context(at))
+        comments = wordings.HIGH_COMMENTS if score > 3 else wordings.LOW_COMMENTS
+        ratio = 0.14 if score > 3 else 0.3
+        if arrival.matter is Matter.TROUBLE:
+            comments, ratio = wordings.TROUBLE_COMMENTS, 0.6
+        if self._rng.random() < ratio:
+            at = self._later(at, 15, 90)
+            self._say(talk, self._line(comments, talk), Kind.UNKNOWN, at)
+        return at
+
+    def _score(self, arrival: Arrival, waited: float, staff: int | None) -> int:
+        chance = float(self._rng.random())
+        if arrival.matter is Matter.TROUBLE:
+            return 1 if chance < 0.55 else 2 if chance < 0.93 else 3
+        if arrival.matter is Matter.UNHAPPY:
+            return 1 if chance < 0.5 else 2
+        mood = MOOD_ELSE + MOOD.get(arrival.topic, 0.0)
+        mood -= 0.9 if waited > SLOW_MINUTES else 0.0
+        mood += AGENTS[staff].kindness if staff is not None else 0.0
+        drawn = mood + 0.75 * float(self._rng.standard_normal())
+        return int(np.clip(round(drawn), 1, 5))
+
+    def _issue(self, arrival: Arrival, waited: float) -> str:
+        found = ISSUES.get(arrival.topic, "other")
+        if waited > SLOW_MINUTES and arrival.matter is Matter.ORDINARY:
+            found = "no_answer_from_a_person"
+        return found if found in self._world.issues else self._world.issues[-1]
+
+    # What scenes need to know.
+
+    def _talk(self, customer: int, channel: Channel) -> Conversation:
+        found = self._by_address.get((customer, channel))
+        if found is not None:
+            return found
+        person = self._cast.people[customer]
+        address = person.address(IdentityKind(channel.value))
+        if address is None:
+            message = f"customer {customer} has no address for {channel}"
+            raise RuntimeError(message)
+        made = Conversation(
+            len(self.conversations),
+            customer,
+            channel,
+            address,
+            "zh" if person.language == "zh" else "en",
+            self.book,
+            self._world.voice,
+            self._world.rules,
+        )
+        self.conversations.append(made)
+        self._by_address[customer, channel] = made
+        return made
+
+    def _context(self, at: datetime) -> Context:
+        articles = frozenset(self._world.voice.knowledge.articles)
+        if not self._has_new_article(at):
+            articles -= {NEW_ARTICLE}
+        return Context(
+            queue_length=self._roster.waiting(at),
+            staffed=staffed(at) or at > self._world.asof - timedelta(hours=1),
+            email_known=True,
+            survey_delay_seconds=self._world.rules.survey_delay.total_seconds(),
+            articles=articles,
+            popular=("order-status", "how-to-return", "delivery-time"),
+            issues=self._world.issues,
+        )
+
+    def _article(self, arrival: Arrival) -> str:
+        """What the bot shows; questions about returns go to the new article often."""
+        new = arrival.topic == RETURNS and self._has_new_article(arrival.at)
+        return NEW_ARTICLE if new and self._rng.random() < 0.6 else arrival.topic
+
+    def _neighbours(self, key: str) -> list[str]:
+        articles = self._world.voice.knowledge.articles
+        topic = articles[key].topic
+        others = [each for each in articles if each not in {key, NEW_ARTICLE}]
+        return [each for each in others if articles[each].topic == topic]
+
+    def _has_new_article(self, at: datetime) -> bool:
+        return at > self._world.asof - timedelta(days=NEW_ARTICLE_DAYS_AGO)
+
+    def _question(self, key: str, language: str) -> str:
+        asked = self._world.voice.knowledge.articles[key].text(language).questions
+        return asked[int(self._rng.integers(len(asked)))]
+
+    def _line(self, lines: Lines, talk: Conversation) -> str:
+        choices = lines[talk.language]
+        return choices[int(self._rng.integers(len(choices)))]
+
+    def _later(self, at: datetime, low: float, high: float) -> datetime:
+        """Some seconds later, rather the fewer."""
+        share = float(self._rng.beta(1.3, 2.5))
+        return at + timedelta(seconds=round(low + (high - low) * share, 3))
+
+
+def _sorted(book: Book, conversations: list[Conversation]) -> Service:
+    """Messages and events of all conversations in the order of time."""
+    order = sorted(range(len(book.messages)), key=lambda place: book.messages[place].at)
+    moved = {old: new for new, old in enumerate(order)}
+    happenings = [
+        replace(row, message=None if row.message is None else moved[row.message])
+        for row in sorted(book.happenings, key=lambda row: row.at)
+    ]
+    words = [
+        replace(row, message=None if row.message is None else moved[row.message])
+        for row in sorted(book.words, key=lambda row: row.at)
+    ]
+    return Service(
+        talks=tuple(talk.row() for talk in conversations),
+        episodes=tuple(book.episodes),
+        messages=tuple(book.messages[place] for place in order),
+        happenings=tuple(happenings),
+        handlings=tuple(sorted(book.handlings, key=lambda row: row.started_at)),
+        surveys=tuple(book.surveys),
+        words=tuple(words),
+    )

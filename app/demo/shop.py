@@ -1,0 +1,132 @@
+"""The whole shop from one seed: goods, people, orders, conversations, earlier mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+
+import numpy as np
+
+from app.demo import catalogue, team
+from app.demo.arrivals import make_arrivals, trouble_arrivals
+from app.demo.people import Cast, draw_habits, make_cast
+from app.demo.purchases import MAILED_DAYS_AGO, ZONE, make_orders
+from app.demo.records import Habit, Mailing, Order, Shop
+from app.demo.service import World, play
+from app.demo.talk import Voice
+from content.articles import load_knowledge
+from content.phrases import load_phrases
+from core.clock import check_aware
+from core.model import IdentityKind
+from core.settings import Settings, load_settings
+
+CUSTOMERS = 2000
+CUSTOMERS_LEAST = 40
+CAMPAIGN = "win-back"
+SEGMENT = "at-risk"
+# A second, smaller run wrote to those who have fallen silent since the first.
+MAILED_AGAIN_DAYS_AGO = 14.0
+SILENT_DAYS = 70.0
+BOUNCED_RATIO = 0.02
+
+
+def make_shop(
+    seed: int,
+    asof: datetime,
+    customers: int = CUSTOMERS,
+    settings: Settings | None = None,
+) -> Shop:
+    """A shop with a story, up to the moment `asof`; the same for the same arguments.
+
+    Two years of orders with a group of customers who have fallen silent, a teapot
+    that arrives broken since forty days, and ninety days of conversations.
+
+    Raises
+    ------
+    ValueError : fewer than 40 customers, or an `asof` without a time zone
+    """
+    check_aware(asof)
+    if customers < CUSTOMERS_LEAST:
+        message = f"a shop with a story needs {CUSTOMERS_LEAST} customers or more"
+        raise ValueError(message)
+    settings = settings or load_settings()
+    # Parts draw apart from each other, so that a change in one leaves the others.
+    rngs = [np.random.default_rng([seed, part]) for part in range(6)]
+    habits = draw_habits(rngs[0], customers)
+    orders = make_orders(rngs[1], asof, habits)
+    trouble = trouble_arrivals(rngs[2], asof, orders)
+    chatters = {arrival.customer for arrival in trouble}
+    cast = make_cast(rngs[3], asof, habits, _first_orders(orders, customers), chatters)
+    arrivals = make_arrivals(rngs[4], asof, cast, trouble)
+    world = World.of(settings, asof, _voice(settings))
+    return Shop(
+        seed=seed,
+        asof=asof,
+        products=catalogue.products(),
+        people=cast.people,
+        consents=cast.consents,
+        suppressions=cast.suppressions,
+        orders=orders,
+        staff=team.STAFF,
+        service=play(rngs[5], world, cast, arrivals),
+        mailings=tuple(_mailings(asof, cast, orders)),
+    )
+
+
+def _voice(settings: Settings) -> Voice:
+    email = settings.shop.support_email
+    company = {
+        "name": catalogue.SHOP_NAME,
+        "support_email": email,
+        "url": catalogue.SHOP_URL,
+    }
+    phrases = load_phrases(catalogue.SHOP_NAME, email)
+    return Voice(phrases, load_knowledge(), company)
+
+
+def _first_orders(orders: tuple[Order, ...], customers: int) -> list[datetime]:
+    first: dict[int, datetime] = {}
+    for order in orders:
+        first.setdefault(order.customer, order.ordered_at)
+    return [first[place] for place in range(customers)]
+
+
+def _mailings(
+    asof: datetime, cast: Cast, orders: tuple[Order, ...]
+) -> Iterator[Mailing]:
+    """Two earlier runs of the campaign that wakes the silent."""
+    quiet = {Habit.AT_RISK, Habit.WOKEN}
+    first = _ten_o_clock(asof - timedelta(days=MAILED_DAYS_AGO))
+    again = _ten_o_clock(asof - timedelta(days=MAILED_AGAIN_DAYS_AGO))
+    yield _mailing(first, cast, orders, quiet)
+    yield _mailing(again, cast, orders, {Habit.AT_RISK})
+
+
+def _mailing(
+    at: datetime, cast: Cast, orders: tuple[Order, ...], habits: set[Habit]
+) -> Mailing:
+    newest: dict[int, datetime] = {}
+    for order in orders:
+        if order.ordered_at < at:
+            newest[order.customer] = order.ordered_at
+    silent_since = at - timedelta(days=SILENT_DAYS)
+    audience = tuple(
+        place
+        for place, person in enumerate(cast.people)
+        if person.habit in habits and newest[place] < silent_since
+    )
+    cases = {place for places in cast.cases.values() for place in places}
+    ordinary = [
+        place
+        for place in audience
+        if place not in cases
+        and cast.people[place].habit is Habit.AT_RISK
+        and cast.people[place].address(IdentityKind.EMAIL) is not None
+    ]
+    step = round(1 / BOUNCED_RATIO)
+    return Mailing(CAMPAIGN, at, SEGMENT, audience, frozenset(ordinary[::step]))
+
+
+def _ten_o_clock(day: datetime) -> datetime:
+    local = day.astimezone(ZONE).date()
+    return datetime.combine(local, time(10, 0), ZONE).astimezone(day.tzinfo)
