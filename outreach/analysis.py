@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from storage.analysis import (
 )
 from storage.cleaning import Fix
 from storage.database import Connection, Database
+from storage.offers import Choice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,31 +195,46 @@ def _mine(
 def _recommend(
     writer: ResultWriter, purchases: pd.DataFrame, settings: Analysis, asof: datetime
 ) -> int:
-    from analytics.model_run import artefact_hash
+    """The best products for everyone, and apart from them the best new ones."""
     from analytics.recommend import evaluate_recommendations, recommend
 
     n = settings.recommendations_per_customer
-    found = recommend(purchases, asof, n)
     split_at = asof - timedelta(days=EVALUATION_DAYS)
     quality = evaluate_recommendations(purchases, split_at, EVALUATION_DAYS, n)
-    metrics = {
-        f"{row['method']}_{row['products']}_recall": _number(row["recall"])
+    recalls = {
+        (row["method"], row["products"]): _number(row["recall"])
         for row in quality.to_dict("records")
     }
-    run = NewModelRun(
+    count = 0
+    for choice, products in ((Choice.BLEND, "all"), (Choice.NEW_PRODUCTS, "new")):
+        fresh = choice is Choice.NEW_PRODUCTS
+        found = recommend(purchases, asof, n, new_only=fresh)
+        run = _recommendation_run(choice, found, n, asof)
+        metrics = {"recall": recalls.get(("blend", products))}
+        baseline = {"recall": recalls.get(("popular", products))}
+        run = replace(run, metrics=metrics, baseline=baseline)
+        writer.recommendations(run, _recommendations(found))
+        count += len(found)
+    return count
+
+
+def _recommendation_run(
+    choice: Choice, found: pd.DataFrame, n: int, asof: datetime
+) -> NewModelRun:
+    from analytics.model_run import artefact_hash
+
+    return NewModelRun(
         kind="recommendations",
-        name="blend",
+        name=choice,
         window_start=None,
         window_end=asof,
         parameters={"n": n, "evaluation_days": EVALUATION_DAYS},
-        metrics={key: v for key, v in metrics.items() if key.startswith("blend")},
-        baseline={key: v for key, v in metrics.items() if key.startswith("popular")},
+        metrics={},
+        baseline={},
         rows=len(found),
         artefact_hash=artefact_hash(found),
         reason=None if len(found) else "nobody has bought anything yet",
     )
-    writer.recommendations(run, _recommendations(found))
-    return len(found)
 
 
 def _recommendations(found: pd.DataFrame) -> Iterator[NewRecommendation]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
-from content.campaign import Campaign, OfferFallback, OfferSource
+from content.campaign import Campaign, OfferFallback, OfferMethod, OfferSource
 from core.clock import Clock
 from core.errors import Problem, did_you_mean
 from core.model import Channel, DeliveryState, RunState, SkipReason, system
@@ -16,7 +16,7 @@ from storage import audience, deliveries, offers, runs
 from storage.audience import Candidate
 from storage.database import Connection, Database
 from storage.deliveries import Planned
-from storage.offers import Item
+from storage.offers import Choice, Item
 from storage.runs import Run
 
 PLANNER = system("planner")
@@ -138,7 +138,9 @@ def _items(
         return {}
     found: dict[int, list[Item]] = {}
     if offer.source is OfferSource.RECOMMENDER:
-        found = offers.recommended(connection, ids, offer.top, offer.method)
+        fresh = offer.method is OfferMethod.GOES_WITH
+        choice = Choice.NEW_PRODUCTS if fresh else Choice.BLEND
+        found = offers.recommended(connection, ids, offer.top, choice, offer.method)
     return {
         customer_id: (found.get(customer_id) or list(fallback))[: offer.top]
         for customer_id in ids

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, func, select, true
@@ -27,10 +28,18 @@ class Item:
     reason_share_ratio: float | None = None
 
 
+class Choice(StrEnum):
+    """Which of the stored recommendations: the best of all, or only new products."""
+
+    BLEND = "blend"
+    NEW_PRODUCTS = "new_products"
+
+
 def recommended(
     connection: Connection,
     customer_ids: Sequence[int],
     top: int,
+    choice: Choice,
     reason: str | None = None,
 ) -> dict[int, list[Item]]:
     """The first `top` current recommendations of each customer, best first.
@@ -51,7 +60,7 @@ def recommended(
         .join(products, products.c.id == recommendations.c.product_id)
         .outerjoin(cause, cause.c.id == recommendations.c.reason_product_id)
         .where(
-            recommendations.c.model_run_id == _current_run(),
+            recommendations.c.model_run_id == _current_run(choice),
             recommendations.c.customer_id.in_(customer_ids),
             products.c.active.is_(True),
             wanted,
@@ -119,10 +128,14 @@ def newest_sale_at(connection: Connection) -> datetime | None:
     return newest
 
 
-def _current_run() -> Any:
+def _current_run(choice: Choice) -> Any:
     return (
         select(func.max(model_runs.c.id))
-        .where(model_runs.c.kind == "recommendations", model_runs.c.complete.is_(True))
+        .where(
+            model_runs.c.kind == "recommendations",
+            model_runs.c.name == choice,
+            model_runs.c.complete.is_(True),
+        )
         .scalar_subquery()
     )
 
