@@ -29,18 +29,14 @@ from core.records import RecordKind
 from core.settings import ROOT, Settings
 from storage import ingest
 from storage.database import Database, open_database
+from storage.ingest_customers import write_customers
 from storage.ingest_orders import (
     PRICES_AT_ONCE,
     OrderWriter,
     newest_prices,
     save_prices,
 )
-from storage.ingest_people import (
-    RecordWriter,
-    write_customers,
-    write_opt_outs,
-    write_products,
-)
+from storage.ingest_people import RecordWriter, write_opt_outs, write_products
 from storage.migrate import prepare
 
 ACTOR = system("import")

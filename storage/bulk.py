@@ -96,7 +96,7 @@ def new_ids(connection: Connection, table: Table, count: int) -> range | list[in
 def lookup(
     connection: Connection,
     key: Column[Any],
-    wanted: Iterable[str],
+    wanted: Iterable[Any],
     columns: Sequence[Any],
     *conditions: Any,
 ) -> Iterator[Any]:

@@ -298,8 +298,7 @@ def newest_prices(connection: Connection, import_id: int) -> list[tuple[int, str
         )
     )
     if connection.dialect.name == "postgresql":
-        newest = postgresql.distinct_on(order_lines.c.product_id)
-        query = query.ext(newest).order_by(
+        query = query.ext(postgresql.distinct_on(order_lines.c.product_id)).order_by(
             order_lines.c.product_id,
             orders.c.ordered_at.desc(),
             orders.c.id.desc(),
@@ -307,9 +306,9 @@ def newest_prices(connection: Connection, import_id: int) -> list[tuple[int, str
         )
     else:
         # SQLite takes the other columns from the row that has the maximum.
-        query = query.add_columns(func.max(orders.c.ordered_at)).group_by(
-            order_lines.c.product_id
-        )
+        place = orders.c.ordered_at, orders.c.id, order_lines.c.line_no
+        newest = func.max(func.printf("%s %020d %09d", *place))
+        query = query.add_columns(newest).group_by(order_lines.c.product_id)
     return [
         ((2 * row.amount_minor + row.quantity) // (2 * row.quantity), row[3], row[0])
         for row in connection.execute(query)

@@ -1,8 +1,4 @@
-"""Customers, products and opt-outs of a file, written batch by batch.
-
-A file fills in and corrects; where it says nothing, nothing is taken away. Consents
-are added to the ledger only where they differ from what it says already.
-"""
+"""Products and opt-outs of a file, and the writer of all but orders."""
 
 from __future__ import annotations
 
@@ -17,9 +13,9 @@ from core.errors import DataError
 from core.model import Channel, ConsentState, IdentityKind
 from core.records import Batch, CustomerRecord, OptOutRecord, ProductRecord
 from storage import customers as people
-from storage.external import add_customers, external_customers
+from storage.external import external_customers
 from storage.ingest import Import, Progress, save_progress
-from storage.schema import consents, customers, identities, products
+from storage.schema import consents, products
 
 R = TypeVar("R", CustomerRecord, ProductRecord, OptOutRecord)
 # What a batch's rows needed, by reason.
@@ -27,10 +23,6 @@ Corrected = Counter[str]
 WriteRecords = Callable[[Connection, Import, list[R], datetime], Corrected]
 
 SOURCE = "import"
-_FILLED = (
-    *("name", "language", "gender", "birth_date", "address", "city", "country"),
-    *("income_minor", "income_currency"),
-)
 
 
 class RecordWriter(Generic[R]):
@@ -70,37 +62,6 @@ class RecordWriter(Generic[R]):
     def learn(self, progress: Progress) -> None:
         """Take over how far a committed batch came."""
         self.progress = progress
-
-
-def write_customers(
-    connection: Connection, row: Import, records: list[CustomerRecord], now: datetime
-) -> Corrected:
-    """Make or fill in the customers of a batch.
-
-    Parameters
-    ----------
-    connection : a writing one
-    row : whose source the ids belong to
-    records : one per row of the file
-    now : aware
-
-    Returns
-    -------
-    Counts of `email_invalid`, `email_taken`, `phone_taken`, `telegram_taken` (the
-    customer was taken without that address) and `consent_stays_withdrawn` (the file
-    grants what the customer withdrew elsewhere).
-    """
-    countries = {record.external_id: record.country for record in records}
-    known = external_customers(connection, row.source, countries)
-    new = {name: c for name, c in countries.items() if name not in known}
-    known |= add_customers(connection, row, new, now)
-    corrected: Corrected = Counter()
-    for record in records:
-        customer_id = known[record.external_id]
-        _fill_in(connection, customer_id, record, now)
-        _set_addresses(connection, customer_id, record, now, corrected)
-        _set_consents(connection, customer_id, record, row, now, corrected)
-    return corrected
 
 
 def write_products(
@@ -174,117 +135,6 @@ def write_opt_outs(
     return corrected
 
 
-def _fill_in(
-    connection: Connection, customer_id: int, record: CustomerRecord, now: datetime
-) -> None:
-    stored = connection.execute(
-        select(customers).where(customers.c.id == customer_id)
-    ).one()
-    fields: dict[str, Any] = {
-        name: getattr(record, name)
-        for name in _FILLED
-        if getattr(record, name) not in {None, getattr(stored, name)}
-    }
-    attributes = stored.attributes | record.attributes
-    if attributes != stored.attributes:
-        fields["attributes"] = attributes
-    if record.created_at is not None and record.created_at < stored.created_at:
-        fields["created_at"] = record.created_at
-    if fields:
-        connection.execute(
-            update(customers)
-            .where(customers.c.id == customer_id)
-            .values(**fields, updated_at=now)
-        )
-
-
-def _set_addresses(
-    connection: Connection,
-    customer_id: int,
-    record: CustomerRecord,
-    now: datetime,
-    corrected: Corrected,
-) -> None:
-    typed = {
-        IdentityKind.EMAIL: record.email,
-        IdentityKind.PHONE: record.phone,
-        IdentityKind.TELEGRAM: record.telegram,
-    }
-    for kind, word in typed.items():
-        if word is None:
-            continue
-        try:
-            value = people.normalise(kind, word)
-        except DataError:
-            corrected[f"{kind}_invalid"] += 1
-            continue
-        if not _set_address(connection, customer_id, kind, value, word, now):
-            corrected[f"{kind}_taken"] += 1
-
-
-def _set_address(
-    connection: Connection,
-    customer_id: int,
-    kind: IdentityKind,
-    value: str,
-    typed: str,
-    now: datetime,
-) -> bool:
-    """Whether the address is the customer's; it replaces an unproven other one."""
-    owner = connection.scalar(
-        select(identities.c.customer_id).where(
-            identities.c.kind == kind, identities.c.value == value
-        )
-    )
-    if owner is not None:
-        return bool(owner == customer_id)
-    unproven = connection.scalars(
-        select(identities.c.id).where(
-            identities.c.customer_id == customer_id,
-            identities.c.kind == kind,
-            identities.c.verified_at.is_(None),
-        )
-    ).all()
-    if len(unproven) != 1:
-        return people.add_identity(connection, customer_id, kind, typed, now)
-    connection.execute(
-        update(identities)
-        .where(identities.c.id == unproven[0])
-        .values(value=value, typed=typed, unreachable_reason=None, created_at=now)
-    )
-    return True
-
-
-def _set_consents(
-    connection: Connection,
-    customer_id: int,
-    record: CustomerRecord,
-    row: Import,
-    now: datetime,
-    corrected: Corrected,
-) -> None:
-    for consent in record.consents:
-        topics = consent.topic, people.ALL_TOPICS
-        newest = _newest(connection, customer_id, consent.channel, topics)
-        granted = consent.state is ConsentState.GRANTED
-        if newest is not None and newest.state == consent.state:
-            continue
-        if granted and newest is not None and newest.source != SOURCE:
-            # A customer who said no to us is not asked what an older file says.
-            corrected["consent_stays_withdrawn"] += 1
-            continue
-        people.record_consent(
-            connection,
-            customer_id,
-            consent.channel,
-            consent.topic,
-            consent.state,
-            SOURCE,
-            now,
-            _proof(row, record.line),
-        )
-
-
 def _withdraw(
     connection: Connection, customer_id: int, row: Import, line: int, now: datetime
 ) -> None:
@@ -309,15 +159,13 @@ def _newest(
     connection: Connection,
     customer_id: int,
     channel: Channel,
-    topics: tuple[str, ...] = (),
 ) -> Any:
-    """The row of the ledger that counts, of these topics or of any."""
-    query = select(consents.c.state, consents.c.source, consents.c.topic).where(
-        consents.c.customer_id == customer_id, consents.c.channel == channel
-    )
-    if topics:
-        query = query.where(consents.c.topic.in_(topics))
-    return connection.execute(query.order_by(consents.c.id.desc()).limit(1)).first()
+    return connection.execute(
+        select(consents.c.state, consents.c.topic)
+        .where(consents.c.customer_id == customer_id, consents.c.channel == channel)
+        .order_by(consents.c.id.desc())
+        .limit(1)
+    ).first()
 
 
 def _proof(row: Import, line: int) -> str:

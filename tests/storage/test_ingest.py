@@ -26,13 +26,9 @@ from core.records import (
 )
 from storage import customers as people
 from storage import ingest
+from storage.ingest_customers import write_customers
 from storage.ingest_orders import OrderWriter, newest_prices, save_prices
-from storage.ingest_people import (
-    RecordWriter,
-    write_customers,
-    write_opt_outs,
-    write_products,
-)
+from storage.ingest_people import RecordWriter, write_opt_outs, write_products
 from storage.schema import (
     consents,
     customers,
@@ -339,6 +335,18 @@ def test_a_new_address_replaces_an_unproven_one(write_people, rows):
 
     emails = [value for (value,) in rows(identities.c.value) if "@" in value]
     assert emails == ["ann@new.example"]
+
+
+def test_a_customer_may_come_twice_in_a_file(write_people, rows):
+    write_people(ANN, CustomerRecord("8", 3), CustomerRecord("7", 4, city="Galway"))
+
+    assert rows(customers.c.id, customers.c.city) == [(1, "Galway"), (2, None)]
+
+
+def test_two_customers_of_a_file_with_one_address_share_nothing(write_people):
+    other = CustomerRecord("8", 3, email="ann@example.com")
+
+    assert write_people(ANN, other).corrected == {"email_taken": 1}
 
 
 def test_products_are_made_and_filled_in(begin, write, rows):
