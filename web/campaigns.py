@@ -23,6 +23,7 @@ from storage.results import DeliveryFilter
 from storage.runs import FunnelRow, Run
 from storage.versions import ContentKind, Version
 from web.access import Marketers, services
+from web.effect import run_effect
 from web.forms import fields, see
 from web.paging import SIZE, page_of
 from web.render import pages
@@ -183,6 +184,7 @@ async def run_page(
         run=run,
         version=version,
         campaign=definition_of(version),
+        effect=await run_effect(database, run_id, services(request).clock.now()),
         funnel=funnel_of(await database.read(lambda c: runs.funnel(c, run_id))),
         by_channel=await database.read(lambda c: results.channel_counts(c, run_id)),
         rows=rows,
