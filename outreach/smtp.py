@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+import ssl
+from contextlib import suppress
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -13,6 +15,7 @@ from email.utils import format_datetime
 
 import aiosmtplib
 from aiosmtplib import SMTP
+from aiosmtplib.protocol import SMTPProtocol, normalize_message_line_endings
 
 from core.clock import Clock
 from core.errors import DeliveryError
@@ -20,8 +23,14 @@ from core.model import Channel, CommitPoint, Envelope, Receipt
 from core.settings import Mail
 
 # A folded List-Unsubscribe would be encoded, and mailboxes would not find the link.
-_POLICY = SMTP_POLICY.clone(max_line_length=998)
-_SHUTTING_DOWN = 421
+# Seven bits pass every relay, also one that does not announce 8BITMIME.
+_POLICY = SMTP_POLICY.clone(max_line_length=998, cte_type="7bit")
+_SHUTTING_DOWN, _GO_ON, _TAKEN = 421, 354, 250
+_NOT_AN_ANSWER = -1
+_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+# RFC 3463: no such mailbox or system, moved away, no mail there, mailbox disabled.
+# Other refusals with 550 speak of us or of the text, not of the address.
+_NOBODY_THERE = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 _MAILBOX_UNKNOWN = frozenset({550, 551, 553})
 
 
@@ -41,13 +50,26 @@ class SmtpChannel:
         self, envelope: Envelope, before_commit_point: CommitPoint
     ) -> Receipt:
         """Deliver one message; one that is in doubt raises with `uncertain`."""
-        body = build_message(
-            envelope, self._sender_name, self._mail.from_address, self._clock.now()
-        ).as_bytes(policy=_POLICY)
-        async with self._connection() as client:
-            await self._announce(client, envelope.address)
-            before_commit_point()
-            return await self._hand_over(client, body)
+        address = _ascii(envelope.address)
+        content = on_the_wire(
+            build_message(
+                envelope, self._sender_name, self._mail.from_address, self._clock.now()
+            )
+        )
+        async with self._slots:
+            client = await self._announced(address)
+            try:
+                before_commit_point()
+                receipt = await self._hand_over(client, content)
+            except _Refused:
+                self._idle.append(client)  # an answer to the dot ends the transaction
+                raise
+            except BaseException:
+                # After a cut the conversation's state is unknown.
+                client.close()
+                raise
+            self._idle.append(client)
+            return receipt
 
     async def close(self) -> None:
         """Say goodbye on every idle connection."""
@@ -58,17 +80,22 @@ class SmtpChannel:
             except (aiosmtplib.SMTPException, OSError):
                 client.close()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[SMTP]:
-        async with self._slots:
-            client = self._idle.pop() if self._idle else await self._connect()
+    async def _announced(self, address: str) -> SMTP:
+        """A connection on which the relay waits for the message's text.
+
+        A relay ends connections when it likes, after a time or a number of messages:
+        one that was used before and is gone now says nothing about the message.
+        """
+        while self._idle:
+            client = self._idle.pop()
             try:
-                yield client
-            except BaseException:
-                # After a refusal or a cut the conversation's state is unknown.
-                client.close()
-                raise
-            self._idle.append(client)
+                await self._announce(client, address)
+            except _ConnectionGone:
+                continue
+            return client
+        client = await self._connect()
+        await self._announce(client, address)
+        return client
 
     async def _connect(self) -> SMTP:
         client = aiosmtplib.SMTP(
@@ -85,57 +112,149 @@ class SmtpChannel:
         except aiosmtplib.SMTPAuthenticationError as error:
             raise DeliveryError("sign_in_refused", permanent=False) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise DeliveryError("relay_unreachable", permanent=False) from error
+            raise DeliveryError(_unusable(error), permanent=False) from error
         return client
 
     async def _announce(self, client: SMTP, address: str) -> None:
-        """Everything before DATA: whatever goes wrong here, nothing was delivered."""
+        """Everything before the text: whatever goes wrong here, nothing was sent."""
         try:
             await client.mail(self._mail.from_address)
             await client.rcpt(address)
+            reply = await client.execute_command(b"DATA")
         except aiosmtplib.SMTPResponseException as error:
-            raise _refusal(error.code) from error
+            await self._forget(client, error.code)
+            raise _refusal(error.code, error.message) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            client.close()
+            raise _ConnectionGone("connection_lost") from error
+        except BaseException:
+            client.close()
+            raise
+        if reply.code != _GO_ON:
+            await self._forget(client, reply.code)
+            raise _refusal(reply.code, reply.message, about_address=False)
+
+    async def _forget(self, client: SMTP, code: int) -> None:
+        """After a refusal: begin anew on the same connection, where there is one."""
+        if code in {_SHUTTING_DOWN, _NOT_AN_ANSWER}:
+            client.close()
+            return
+        try:
+            await client.rset()
+        except (aiosmtplib.SMTPException, OSError):
+            client.close()
+        else:
+            self._idle.append(client)
+
+    async def _hand_over(self, client: SMTP, content: bytes) -> Receipt:
+        """The message itself: a cut in here leaves the outcome unknowable."""
+        protocol = client.protocol
+        try:
+            if protocol is None:
+                raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+            protocol.write(content)
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DeliveryError("connection_lost", permanent=False) from error
+        code, text = await self._answer(protocol)
+        if code == _TAKEN:
+            return Receipt(f"{code} {text}")
+        if code == _SHUTTING_DOWN:
+            client.close()
+            raise _ConnectionGone("relay_shutting_down")
+        raise _refusal(code, text, about_address=False)
 
-    async def _hand_over(self, client: SMTP, body: bytes) -> Receipt:
-        """The message itself: a cut in here leaves the outcome unknowable."""
+    async def _answer(self, protocol: SMTPProtocol) -> tuple[int, str]:
+        unknown = DeliveryError("no_answer_after_data", permanent=False, uncertain=True)
         try:
-            reply = await client.data(
-                body, timeout=self._mail.final_dot_timeout_seconds
+            reply = await protocol.read_response(
+                timeout=self._mail.final_dot_timeout_seconds
             )
-        except aiosmtplib.SMTPResponseException as error:
-            raise _refusal(error.code) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise DeliveryError(
-                "no_answer_after_data", permanent=False, uncertain=True
-            ) from error
-        return Receipt(f"{reply.code} {reply.message}")
+            raise unknown from error
+        if reply.code != _TAKEN and not 400 <= reply.code < 600:
+            raise unknown
+        return reply.code, reply.message
+
+
+class _ConnectionGone(DeliveryError):
+    """The connection ended before the text of the message; it can go by another."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, permanent=False)
+
+
+class _Refused(DeliveryError):
+    """The relay answered, and did not take the message."""
 
 
 def build_message(
     envelope: Envelope, sender_name: str, from_address: str, now: datetime
 ) -> EmailMessage:
-    """The MIME message of an envelope: a text part, and HTML beside it if there is."""
+    """The MIME message of an envelope: a text part, and HTML beside it if there is.
+
+    Raises
+    ------
+    DeliveryError : `unsendable`, where a header would hold a line break or no address
+    """
     message = EmailMessage(policy=_POLICY)
-    message["From"] = Address(sender_name, addr_spec=from_address)
-    message["To"] = Address(addr_spec=envelope.address)
-    message["Subject"] = envelope.subject
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = envelope.message_id
-    for name, value in envelope.headers.items():
-        message[name] = value
+    try:
+        message["From"] = Address(sender_name, addr_spec=from_address)
+        message["To"] = Address(addr_spec=_ascii(envelope.address))
+        message["Subject"] = envelope.subject
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = envelope.message_id
+        for name, value in envelope.headers.items():
+            message[name] = value
+    except (ValueError, MessageError) as error:
+        raise DeliveryError("unsendable", permanent=True) from error
     message.set_content(envelope.text)
     if envelope.html is not None:
         message.add_alternative(envelope.html, subtype="html")
     return message
 
 
-def _refusal(code: int) -> DeliveryError:
-    """What a reply code means for this message (RFC 5321 section 4.2.1)."""
-    if code in _MAILBOX_UNKNOWN:
-        return DeliveryError("mailbox_unknown", permanent=True)
-    if code >= 500:
-        return DeliveryError(f"refused_{code}", permanent=True)
-    reason = "relay_shutting_down" if code == _SHUTTING_DOWN else f"deferred_{code}"
-    return DeliveryError(reason, permanent=False)
+def on_the_wire(message: EmailMessage) -> bytes:
+    """The bytes after DATA: lines end with CRLF, dots are doubled, a dot ends it."""
+    content = normalize_message_line_endings(message.as_bytes(policy=_POLICY))
+    if content.startswith(b"."):
+        content = b"." + content
+    return content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+
+
+def _ascii(address: str) -> str:
+    """The address as every relay reads it; letters of other scripts only after @."""
+    if address.isascii():
+        return address
+    from email_validator import EmailNotValidError, validate_email
+
+    with suppress(EmailNotValidError):
+        found = validate_email(address, check_deliverability=False).ascii_email
+        if found is not None:
+            return found
+    raise DeliveryError("unsendable", permanent=True)
+
+
+def _unusable(error: Exception) -> str:
+    """Why there is no connection over which a message, or a password, may go."""
+    # The vendor wraps what happens at connecting, not what happens at STARTTLS.
+    causes = (error, error.__cause__)
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in causes):
+        return "certificate_refused"
+    if type(error) is aiosmtplib.SMTPException and "STARTTLS" in str(error):
+        return "relay_without_tls"
+    return "relay_unreachable"
+
+
+def _refusal(code: int, text: str, *, about_address: bool = True) -> DeliveryError:
+    """What a reply means for this message (RFC 5321 section 4.2.1, RFC 3463)."""
+    if code == _SHUTTING_DOWN:
+        return _ConnectionGone("relay_shutting_down")
+    enhanced = _ENHANCED.match(text)
+    if code < 500:
+        return _Refused(f"deferred_{code}", permanent=False)
+    nobody = (
+        enhanced[1] in _NOBODY_THERE
+        if enhanced
+        else about_address and code in _MAILBOX_UNKNOWN
+    )
+    return _Refused("mailbox_unknown" if nobody else f"refused_{code}", permanent=True)
