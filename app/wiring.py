@@ -95,6 +95,7 @@ def make_sender(
         settings.outreach,
         settings.storage.lease_seconds,
         program.journal_directory,
+        settings.mail.connections,
     )
 
 

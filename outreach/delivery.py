@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from core.clock import Clock
-from core.errors import DeliveryError, RateLimited
+from core.errors import DeliveryError
 from core.failpoint import hit
 from core.log import get_logger
 from core.model import (
@@ -23,13 +24,17 @@ from core.model import (
     ChannelPort,
     DeliveryState,
     Envelope,
-    OnUncertain,
     RunState,
-    SkipReason,
     system,
 )
 from core.settings import Outreach
 from outreach.compose import Composer
+from outreach.failure import (
+    HALTING,
+    after_cancelling,
+    after_failure,
+    pause_broken,
+)
 from outreach.journal import Journal, boot_id
 from outreach.recovery import recover
 from storage import deliveries, lease, runs
@@ -44,9 +49,15 @@ SENDER = system("sender")
 LEASE_MARGIN_SECONDS = 5.0
 STATES_READ_EVERY_SECONDS = 0.5
 IDLE_SECONDS = 1.0
-# Fewer failures say nothing about a run.
-FAILURES_MINIMUM = 5
-BOUNCED = "mailbox_unknown"
+LEASE_OVER = "lease_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The rows of one claim; `wanted` are those that may still be sent."""
+
+    claimed: list[Delivery]
+    wanted: list[Delivery]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,7 @@ class Chunk:
     rows: list[Delivery]
     envelopes: dict[int, Envelope]
     runs: dict[int, Run]
+    results: list[Result] = field(default_factory=list)
 
 
 class Sender:
@@ -70,6 +82,7 @@ class Sender:
         settings: Outreach,
         lease_seconds: float,
         journal_directory: Path,
+        connections: int = 4,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -77,34 +90,45 @@ class Sender:
         self._composer = composer
         self._settings = settings
         self._lease_seconds = lease_seconds
+        self._margin_seconds = min(LEASE_MARGIN_SECONDS, lease_seconds / 4)
         self._journal_directory = journal_directory
+        self._connections = connections
         self._stopping = asyncio.Event()
+        self._journal: Journal | None = None
         self._lease_ends_boot_seconds = 0.0
         self._states_read_boot_seconds = float("-inf")
+        self._recovered_boot_seconds = 0.0
         self._running: frozenset[int] = frozenset()
 
     async def start(self) -> None:
         """Take up what dead workers left, and become a worker."""
-        boot = boot_id()
-        await recover(self._database, self._clock, self._journal_directory, boot)
+        self._boot = boot_id()
+        await self._recover()
         worker, now = f"sender-{secrets.token_hex(6)}", self._clock.now()
         fence = await self._database.write(
             SENDER, lambda c: lease.next_fence(c, "sender", worker, now)
         )
         self._claim = Claim(worker, fence)
-        self._journal = Journal(self._journal_directory, self._claim, boot)
+        self._journal = Journal(self._journal_directory, self._claim, self._boot)
 
     def stop(self) -> None:
         """Finish the messages in flight, then end."""
         self._stopping.set()
 
     async def close(self) -> None:
-        """End the worker's life in good order."""
-        self._journal.close()
+        """End the worker's life in good order: nothing is in its hands."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def abandon(self) -> None:
+        """End the worker's life in the middle; its journal says what was in flight."""
+        if self._journal is not None:
+            self._journal.abandon()
+            self._journal = None
 
     async def run_for_ever(self) -> None:
         """Send whatever becomes due until `stop`."""
-        await self.start()
         woken = asyncio.Event()
         loop = asyncio.get_running_loop()
         unsubscribe = self._database.on_commit(
@@ -116,14 +140,15 @@ class Sender:
                 if not await self._try_chunk():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(woken.wait(), IDLE_SECONDS)
+            await self.close()
         finally:
             unsubscribe()
-            await self.close()
+            self.abandon()
 
     async def run_until_done(self) -> None:
         """Send until nothing of our channels is open; waits for rows due later."""
-        await self.start()
         try:
+            await self.start()
             while not self._stopping.is_set():
                 if await self.send_chunk():
                     continue
@@ -132,37 +157,49 @@ class Sender:
                 ):
                     break
                 await self._clock.sleep(await self._seconds_until_due())
-        finally:
             await self.close()
+        finally:
+            self.abandon()
 
     async def send_chunk(self) -> int:
         """Claim and send one chunk; returns how many rows it moved."""
-        claimed = await self._take()
-        if not claimed:
-            await self._finish_runs()
+        taken = await self._take()
+        if not taken.claimed:
+            await self._rest()
             return 0
         hit("after_claim")
-        chunk = await self._prepare(claimed)
+        chunk = await self._prepare(taken)
         hit("after_sending")
-        results = await self._send(chunk)
+        await self._send(chunk)
         hit("before_commit")
-        await self._commit(chunk, results)
-        self._journal.committed()
-        return len(claimed)
+        await self._commit(chunk)
+        self._open_journal.committed()
+        return len(taken.claimed)
+
+    @property
+    def _open_journal(self) -> Journal:
+        if self._journal is None:
+            message = "start() makes the journal"
+            raise RuntimeError(message)
+        return self._journal
 
     async def _try_chunk(self) -> int:
         try:
+            if self._journal is None:
+                await self.start()
             return await self.send_chunk()
         except Exception:  # the loop outlives one bad step
             log.exception("delivery_step_failed")
+            # What this life has in hand is settled when the next one begins.
+            self.abandon()
             return 0
 
-    async def _take(self) -> list[Delivery]:
+    async def _take(self) -> Taken:
         """Claim due rows; those that may not be sent any more end inside the claim."""
-        now = self._clock.now()
+        now, boot_seconds = self._clock.now(), self._clock.boot_seconds()
         limit = self._settings.deliveries_per_claim
 
-        def work(connection: Connection) -> list[Delivery]:
+        def work(connection: Connection) -> Taken:
             deliveries.expire(connection, now)
             rows = deliveries.claim(
                 connection,
@@ -174,78 +211,109 @@ class Sender:
             )
             refused = self._composer.recheck(connection, rows, now)
             deliveries.record(connection, self._claim, refused.values(), now)
-            return rows
+            return Taken(rows, [row for row in rows if row.id not in refused])
 
-        rows = await self._database.write(SENDER, work)
-        self._renewed()
-        return rows
+        taken = await self._database.write(SENDER, work)
+        self._lease_ends_boot_seconds = boot_seconds + self._lease_seconds
+        return taken
 
-    async def _prepare(self, claimed: list[Delivery]) -> Chunk:
+    async def _prepare(self, taken: Taken) -> Chunk:
         """Render, then commit `sending`: from here on a row may be on the wire."""
         now = self._clock.now()
         envelopes, refused = await self._database.read(
-            lambda c: self._composer.envelopes(c, claimed, now)
+            lambda c: self._composer.envelopes(c, taken.wanted, now)
         )
         message_ids = {key: each.message_id for key, each in envelopes.items()}
 
         def work(connection: Connection) -> Chunk:
             deliveries.record(connection, self._claim, refused, now)
             ours = deliveries.start_sending(connection, self._claim, message_ids)
-            run_ids = {row.campaign_run_id for row in claimed}
+            run_ids = {row.campaign_run_id for row in taken.claimed}
             known = {run_id: runs.get(connection, run_id) for run_id in run_ids}
             return Chunk(
-                [row for row in claimed if row.id in ours],
+                [row for row in taken.wanted if row.id in ours],
                 envelopes,
                 {run_id: run for run_id, run in known.items() if run is not None},
             )
 
         return await self._database.write(SENDER, work)
 
-    async def _send(self, chunk: Chunk) -> list[Result]:
-        """Send all rows at once; the channels decide how many go together."""
-        waiting = {
-            asyncio.ensure_future(self._send_row(row, chunk)) for row in chunk.rows
+    async def _send(self, chunk: Chunk) -> None:
+        """Send all rows, on each channel a few at a time; keep the lease meanwhile."""
+        by_channel: dict[Channel, deque[Delivery]] = {}
+        for row in chunk.rows:
+            by_channel.setdefault(row.channel, deque()).append(row)
+        lines = {
+            asyncio.ensure_future(self._work_off(rows, chunk))
+            for rows in by_channel.values()
+            for _ in range(min(self._connections, len(rows)))
         }
-        results: list[Result] = []
-        while waiting:
-            done, waiting = await asyncio.wait(waiting, timeout=self._lease_seconds / 3)
-            results += [task.result() for task in done]
-            if waiting:
-                await self._renew()
-        return results
+        try:
+            while lines:
+                done, lines = await asyncio.wait(lines, timeout=self._lease_seconds / 3)
+                for line in done:
+                    line.result()
+                if lines:
+                    await self._renew(chunk)
+        finally:
+            for line in lines:
+                line.cancel()
+            await asyncio.gather(*lines, return_exceptions=True)
+
+    async def _work_off(self, rows: deque[Delivery], chunk: Chunk) -> None:
+        while rows:
+            row = rows.popleft()
+            if not await self._may_send(row):
+                chunk.results.append(_put_back(row))
+                continue
+            result = await self._send_row(row, chunk)
+            chunk.results.append(result)
+            if result.reason in HALTING:
+                chunk.results.extend(_put_back(each) for each in rows)
+                rows.clear()
 
     async def _send_row(self, row: Delivery, chunk: Chunk) -> Result:
-        envelope = chunk.envelopes[row.id]
         reached_wire = False
 
         def before_commit_point() -> None:
             nonlocal reached_wire
+            if not self._holds_lease():
+                raise DeliveryError(LEASE_OVER, permanent=False)
             reached_wire = True
-            self._journal.start(row.id)
+            self._open_journal.start(row.id)
             hit("before_data")
 
-        if not await self._may_send(row):
-            return Result(row.id, DeliveryState.PLANNED, "put_back", tried=False)
         try:
             receipt = await self._channels[row.channel].send(
-                envelope, before_commit_point
+                chunk.envelopes[row.id], before_commit_point
             )
         except DeliveryError as error:
-            result = self._failure(row, chunk.runs[row.campaign_run_id], error)
+            result = self._failed(row, chunk, error)
+        except Exception:  # one message that breaks its channel must not stop the rest
+            log.exception("channel_failed", delivery=row.id)
+            failure = DeliveryError(
+                "channel_failed", permanent=False, uncertain=reached_wire
+            )
+            result = self._failed(row, chunk, failure)
         else:
             hit("after_data")
             result = Result(row.id, DeliveryState.ACCEPTED, detail=receipt.reply)
         if reached_wire:
-            self._journal.done(result)
+            self._open_journal.done(result)
         return result
+
+    def _failed(self, row: Delivery, chunk: Chunk, error: DeliveryError) -> Result:
+        if error.reason == LEASE_OVER:
+            return _put_back(row)
+        on_uncertain = chunk.runs[row.campaign_run_id].on_uncertain
+        now = self._clock.now()
+        return after_failure(row, on_uncertain, error, self._settings, now)
 
     async def _may_send(self, row: Delivery) -> bool:
         """Whether the lease still holds and nobody paused or cancelled the run."""
+        if self._stopping.is_set() or not self._holds_lease():
+            return False
         boot_seconds = self._clock.boot_seconds()
-        if boot_seconds > self._lease_ends_boot_seconds - LEASE_MARGIN_SECONDS:
-            return False
-        if self._stopping.is_set():
-            return False
         age_seconds = boot_seconds - self._states_read_boot_seconds
         if age_seconds >= STATES_READ_EVERY_SECONDS:
             self._states_read_boot_seconds = boot_seconds
@@ -255,77 +323,63 @@ class Sender:
             self._running = frozenset(run.id for run in running)
         return row.campaign_run_id in self._running
 
-    def _failure(self, row: Delivery, run: Run, error: DeliveryError) -> Result:
-        """The next state after a refusal, a cut or a request to wait."""
-        if error.uncertain:
-            if run.on_uncertain is OnUncertain.HOLD:
-                return Result(row.id, DeliveryState.UNCERTAIN, error.reason)
-            return Result(row.id, DeliveryState.PLANNED, error.reason)
-        if error.permanent:
-            return Result(row.id, DeliveryState.REJECTED, error.reason)
-        tries = row.attempts + 1
-        if tries >= self._settings.attempts_max:
-            return Result(
-                row.id, DeliveryState.REJECTED, "gave_up", detail=error.reason
-            )
-        wait_seconds = self._settings.retry_first_seconds * 2 ** (tries - 1)
-        if isinstance(error, RateLimited):
-            wait_seconds = error.retry_after_seconds
-        due_at = self._clock.now() + timedelta(seconds=wait_seconds)
-        return Result(row.id, DeliveryState.DEFERRED, error.reason, due_at)
+    def _holds_lease(self) -> bool:
+        ends = self._lease_ends_boot_seconds - self._margin_seconds
+        return self._clock.boot_seconds() <= ends
 
-    async def _commit(self, chunk: Chunk, results: list[Result]) -> None:
+    async def _commit(self, chunk: Chunk) -> None:
         now = self._clock.now()
 
+        run_of = {row.id: row.campaign_run_id for row in chunk.rows}
+
         def work(connection: Connection) -> None:
-            deliveries.record(connection, self._claim, results, now)
-            self._composer.learn(connection, chunk.envelopes, chunk.rows, results, now)
-            for run_id, run in chunk.runs.items():
-                self._pause_broken(connection, run, now)
-                deliveries.record_change(connection, run_id, now)
+            self._composer.learn(
+                connection, chunk.envelopes, chunk.rows, chunk.results, now
+            )
+            for run_id in chunk.runs:
+                own = [r for r in chunk.results if run_of[r.delivery_id] == run_id]
+                self._commit_run(connection, run_id, own, now)
 
         await self._database.write(SENDER, work)
 
-    def _pause_broken(self, connection: Connection, run: Run, now: datetime) -> None:
-        """Stop a run that goes wrong for too many, and say why."""
-        current = runs.get(connection, run.id)
-        if current is None or current.state is not RunState.RUNNING:
+    def _commit_run(
+        self, connection: Connection, run_id: int, results: list[Result], now: datetime
+    ) -> None:
+        run = runs.get(connection, run_id)
+        if run is None:
             return
+        if run.state is RunState.CANCELLED:
+            results = [after_cancelling(result) for result in results]
+        deliveries.record(connection, self._claim, results, now)
         stop_if = self._composer.ready(connection, run).compiled.campaign.stop_if
-        limits = {
-            SkipReason.RENDER_ERROR: (
-                stop_if.render_errors or self._settings.render_error_limit_ratio,
-                "messages could not be written",
-            ),
-            BOUNCED: (stop_if.bounce_rate or 1.0, "addresses do not exist"),
-        }
-        counts: dict[str | None, int] = {}
-        for row in runs.funnel(connection, run.id):
-            if row.state in {DeliveryState.ACCEPTED, DeliveryState.REJECTED}:
-                counts[row.reason] = counts.get(row.reason, 0) + row.count
-        tried = sum(counts.values())
-        for reason, (limit_ratio, words) in limits.items():
-            bad = counts.get(reason, 0)
-            if bad >= FAILURES_MINIMUM and bad > limit_ratio * tried:
-                told = f"{bad} of {tried} {words}"
-                runs.move(connection, run.id, RunState.PAUSED, now, told)
-                return
+        pause_broken(connection, run, stop_if, self._settings, results, now)
+        deliveries.record_change(connection, run_id, now)
 
-    async def _renew(self) -> None:
-        now = self._clock.now()
-        await self._database.write(
+    async def _renew(self, chunk: Chunk) -> None:
+        """Keep the rows for longer, unless some have gone to another already."""
+        now, boot_seconds = self._clock.now(), self._clock.boot_seconds()
+        kept = await self._database.write(
             SENDER,
             lambda c: deliveries.renew(c, self._claim, now, self._lease_seconds),
         )
-        self._renewed()
+        if kept < len(chunk.rows):
+            log.warning("delivery_lease_lost", rows=len(chunk.rows) - kept)
+            self._lease_ends_boot_seconds = float("-inf")
+        else:
+            self._lease_ends_boot_seconds = boot_seconds + self._lease_seconds
 
-    def _renewed(self) -> None:
-        self._lease_ends_boot_seconds = self._clock.boot_seconds() + self._lease_seconds
-
-    async def _finish_runs(self) -> None:
+    async def _rest(self) -> None:
+        """With nothing to send: finish what is done, look after silent workers."""
         now = self._clock.now()
         if await self._database.read(lambda c: runs.in_state(c, RunState.RUNNING)):
             await self._database.write(SENDER, lambda c: runs.finish_done(c, now))
+        age_seconds = self._clock.boot_seconds() - self._recovered_boot_seconds
+        if age_seconds >= self._lease_seconds:
+            await self._recover()
+
+    async def _recover(self) -> None:
+        self._recovered_boot_seconds = self._clock.boot_seconds()
+        await recover(self._database, self._clock, self._journal_directory, self._boot)
 
     async def _seconds_until_due(self) -> float:
         due_at = await self._database.read(
@@ -334,6 +388,10 @@ class Sender:
         if due_at is None:
             return IDLE_SECONDS
         return max((due_at - self._clock.now()).total_seconds(), 0.05)
+
+
+def _put_back(row: Delivery) -> Result:
+    return Result(row.id, DeliveryState.PLANNED, "put_back", tried=False)
 
 
 def _set_soon(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

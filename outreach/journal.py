@@ -35,9 +35,12 @@ class Journal:
     def __init__(self, directory: Path, claim: Claim, boot: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.path = directory / f"{claim.worker}.journal"
-        self._file = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        # Without a lock it would pass for a dead worker's: it gets its name with one.
+        unnamed = self.path.with_suffix(".new")
+        self._file = os.open(unnamed, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._write({"worker": claim.worker, "fence": claim.fence, "boot": boot})
+        unnamed.rename(self.path)
 
     def start(self, delivery_id: int) -> None:
         """The next byte on the wire could deliver this message."""
@@ -62,6 +65,10 @@ class Journal:
     def close(self) -> None:
         """End the worker's life in good order."""
         self.path.unlink(missing_ok=True)
+        os.close(self._file)
+
+    def abandon(self) -> None:
+        """End it in the middle: what was written stays for `remains`."""
         os.close(self._file)
 
     def _write(self, entry: dict[str, object]) -> None:

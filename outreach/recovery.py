@@ -6,7 +6,8 @@ from pathlib import Path
 
 from core.clock import Clock
 from core.log import get_logger
-from core.model import DeliveryState, OnUncertain, system
+from core.model import DeliveryState, OnUncertain, RunState, system
+from outreach.failure import after_cancelling
 from outreach.journal import Remains, remains
 from storage import deliveries, runs
 from storage.database import Connection, Database
@@ -46,8 +47,7 @@ async def _settle_worker(
         claims = deliveries.claims_of(connection, left.worker)
         rows = deliveries.in_hand(connection, left.worker)
         for row in rows:
-            policy = _on_uncertain(connection, row)
-            result = _after_kill(row, left if trusted else None, policy)
+            result = _outcome(connection, row, left if trusted else None)
             deliveries.record(connection, claims[row.id], [result], now)
         return len(rows)
 
@@ -60,11 +60,20 @@ async def _settle_expired(database: Database, clock: Clock) -> int:
     def work(connection: Connection) -> int:
         rows = deliveries.expired(connection, now)
         for claim, row in rows:
-            result = _after_kill(row, None, _on_uncertain(connection, row))
+            result = _outcome(connection, row, None)
             deliveries.record(connection, claim, [result], now)
         return len(rows)
 
     return await database.write(RECOVERY, work)
+
+
+def _outcome(connection: Connection, row: Delivery, left: Remains | None) -> Result:
+    run = runs.get(connection, row.campaign_run_id)
+    on_uncertain = OnUncertain.HOLD if run is None else run.on_uncertain
+    result = _after_kill(row, left, on_uncertain)
+    if run is not None and run.state is RunState.CANCELLED:
+        return after_cancelling(result)
+    return result
 
 
 def _after_kill(
@@ -79,8 +88,3 @@ def _after_kill(
     if on_uncertain is OnUncertain.RESEND:
         return Result(row.id, DeliveryState.PLANNED, "worker_died_in_flight")
     return Result(row.id, DeliveryState.UNCERTAIN, "worker_died_in_flight")
-
-
-def _on_uncertain(connection: Connection, row: Delivery) -> OnUncertain:
-    run = runs.get(connection, row.campaign_run_id)
-    return OnUncertain.HOLD if run is None else run.on_uncertain
