@@ -10,7 +10,6 @@ from content.campaign import Campaign
 from content.files import CampaignSource, list_campaigns, read_campaign
 from content.mail import compile_version, parse_definition
 from core.errors import CampaignError, Problem, did_you_mean
-from core.model import Channel
 from core.settings import Settings
 from storage import runs, schedules, versions
 from storage.database import Connection
@@ -85,11 +84,6 @@ def begin_run(
         scheduled_for,
         now,
     )
-
-
-def reachable(campaign: Campaign, enabled: frozenset[Channel]) -> tuple[Channel, ...]:
-    """The campaign's channels that this program can use now, in its order."""
-    return tuple(channel for channel in campaign.channels if channel in enabled)
 
 
 def set_schedules(connection: Connection, settings: Settings, now: datetime) -> None:

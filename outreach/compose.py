@@ -271,7 +271,7 @@ def limits_of(campaign: Campaign, settings: Settings, holdout_key: bytes) -> Lim
     own_cap = campaign.limits.per_customer
     return Limits(
         campaign_key=campaign.key,
-        channels=campaign.channels,
+        channels=tuple(each for each in campaign.channels if each in usable(settings)),
         is_promotion=is_promotion,
         holdout_ratio=outreach.holdout_ratio if holdout is None else holdout,
         cap_messages=outreach.cap_messages,
@@ -281,6 +281,12 @@ def limits_of(campaign: Campaign, settings: Settings, holdout_key: bytes) -> Lim
         where=None if campaign.where is None else parse_where(campaign.where),
         holdout_key=holdout_key,
     )
+
+
+def usable(settings: Settings) -> frozenset[Channel]:
+    """The channels that this installation can send on."""
+    has_bot = bool(settings.telegram.token.get_secret_value())
+    return frozenset(Channel) if has_bot else frozenset(Channel) - {Channel.TELEGRAM}
 
 
 def parse_where(words: str) -> Condition:

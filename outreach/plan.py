@@ -33,7 +33,7 @@ async def plan(database: Database, clock: Clock, composer: Composer, run: Run) -
     """
     now = clock.now()
     ready = await database.read(lambda c: composer.ready(c, run))
-    missing = await database.read(lambda c: _missing(c, ready.compiled.campaign))
+    missing = await database.read(lambda c: _missing(c, ready))
     if missing is not None:
         return await database.write(
             PLANNER,
@@ -161,8 +161,15 @@ def _fallback(
     return ()
 
 
-def _missing(connection: Connection, campaign: Campaign) -> Problem | None:
-    """What is wrong with the campaign's segment, or None."""
+def _missing(connection: Connection, ready: Ready) -> Problem | None:
+    """What the campaign needs and this installation has not, or None."""
+    campaign = ready.compiled.campaign
+    if not ready.limits.channels:
+        return Problem(
+            f"campaign `{campaign.key}` has no channel that can be used here",
+            ", ".join(campaign.channels),
+            hint="Telegram needs a token: RAPPORT_TELEGRAM__TOKEN.",
+        )
     segment = campaign.segment
     if segment is None or audience.has_segment(connection, segment):
         return None
