@@ -48,10 +48,10 @@ REASONS = {
     "quantity_over_limit": "more units than the mapping's limit; kept",
 }
 NEXT = {
-    RecordKind.ORDERS: "rapport run --dry-run",
+    RecordKind.ORDERS: "rapport run",
     RecordKind.CUSTOMERS: "rapport import FILE --mapping orders",
     RecordKind.PRODUCTS: "rapport import FILE --mapping orders",
-    RecordKind.OPT_OUTS: "rapport run --dry-run",
+    RecordKind.OPT_OUTS: "rapport run",
 }
 
 
