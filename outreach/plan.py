@@ -28,7 +28,7 @@ async def plan(database: Database, clock: Clock, composer: Composer, run: Run) -
     """Write every row of the run in small chunks, then set it running.
 
     Killed in the middle, it goes on where it stopped: rows are planned in the order
-    of customers, a chunk a commit. A run whose segment no analysis has made is
+    of customers, a chunk a commit. A run that lacks its segment, or a channel, is
     cancelled and says so.
     """
     now = clock.now()
