@@ -66,7 +66,6 @@ def backup(database: Database, folder: Path, now: datetime) -> Path:
     DatabaseCorrupt : the database is damaged, and so would be its copy
     DataError : the folder can't be written to
     """
-    folder.mkdir(parents=True, exist_ok=True)
     suffix = ".db" if database.file is not None else ".zip"
     with _new_file(folder, f"rapport-{_stamp(now)}", suffix) as (part, whole):
         if database.file is None:
@@ -263,6 +262,7 @@ def _new_file(folder: Path, stem: str, suffix: str) -> Iterator[tuple[Path, Path
     whole = next(path for path in map(folder.joinpath, names) if not path.exists())
     part = whole.with_name(f".{whole.name}.part")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         # It holds personal data: nobody else on the machine may read it.
         part.touch(mode=0o600)
@@ -276,7 +276,8 @@ def _new_file(folder: Path, stem: str, suffix: str) -> Iterator[tuple[Path, Path
             )
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        if folder.is_dir():
+            part.unlink(missing_ok=True)
 
 
 def _stamp(now: datetime) -> str:

@@ -66,7 +66,7 @@ def plan(
 ) -> list[int]:
     """One row for each of `count` customers; returns the customers."""
     people = [
-        new_customer(connection, f"{state}{number}@{run.campaign_key}.example")
+        new_customer(connection, f"{state}{number}@run{run.id}.example")
         for number in range(count)
     ]
     rows = [
