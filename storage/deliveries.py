@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from core.model import OPEN_DELIVERY_STATES, Channel, DeliveryState, RunState
-from storage import changes
+from storage import changes, runs
 from storage.dialect import skip_locked, upsert
 from storage.schema import campaign_runs, deliveries, delivery_events, identities
 
@@ -203,6 +203,8 @@ def record(
         if changed:
             written += 1
             _note(connection, result, now)
+            if not result.state.terminal:
+                _cancel_with_its_run(connection, result.delivery_id, now)
     return written
 
 
@@ -325,7 +327,17 @@ def expire(connection: Connection, now: datetime) -> int:
 def decide_uncertain(
     connection: Connection, delivery_id: int, *, resend: bool, now: datetime
 ) -> bool:
-    """A person decides about a held row; False where it is not uncertain any more."""
+    """A person decides about a held row; False where there is nothing to decide.
+
+    To send it again opens its finished run again; a cancelled run sends nothing.
+    """
+    row = connection.execute(
+        select(deliveries.c.campaign_run_id, campaign_runs.c.state)
+        .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
+        .where(deliveries.c.id == delivery_id)
+    ).first()
+    if row is None or (resend and row.state == RunState.CANCELLED):
+        return False
     values: dict[str, Any] = (
         {"state": DeliveryState.PLANNED, "reason": None, "ended_at": None}
         if resend
@@ -341,7 +353,26 @@ def decide_uncertain(
     ).rowcount
     if changed:
         _note(connection, Result(delivery_id, values["state"], "decided"), now)
+        if resend:
+            runs.reopen(connection, row.campaign_run_id, now)
     return bool(changed)
+
+
+def _cancel_with_its_run(
+    connection: Connection, delivery_id: int, now: datetime
+) -> None:
+    """What goes back unsent into a cancelled run has nobody who would take it."""
+    cancelled = select(campaign_runs.c.id).where(
+        campaign_runs.c.state == RunState.CANCELLED
+    )
+    connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id == delivery_id,
+            deliveries.c.campaign_run_id.in_(cancelled),
+        )
+        .values(state=DeliveryState.CANCELLED, reason="run_cancelled", ended_at=now)
+    )
 
 
 def _select(connection: Connection, condition: Any) -> list[Delivery]:

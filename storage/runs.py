@@ -158,6 +158,17 @@ def move(
     return get(connection, run_id) or run
 
 
+def reopen(connection: Connection, run_id: int, now: datetime) -> None:
+    """A finished run runs again, since a row of it is to be sent after all."""
+    changed = connection.execute(
+        update(campaign_runs)
+        .where(campaign_runs.c.id == run_id, campaign_runs.c.state == RunState.FINISHED)
+        .values(state=RunState.RUNNING, finished_at=None)
+    ).rowcount
+    if changed:
+        changes.record(connection, "run", run_id, now, state=RunState.RUNNING)
+
+
 def finish_done(connection: Connection, now: datetime) -> list[int]:
     """Finish the running runs of which every row is in a terminal state."""
     open_rows = (
