@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -76,8 +77,9 @@ def insert(connection: Connection, table: str, rows: Sequence[Row]) -> list[int]
     """The ids of new rows, in their order; values are those of our own types."""
     target = schema.metadata.tables[table]
     ids = list(new_ids(connection, target, len(rows)))
+    raws = _Raws(connection)
     raw = [
-        (key, *(_raw(connection, value) for value in row))
+        (key, *[raws[type(value)](value) for value in row])
         for key, row in zip(ids, rows, strict=True)
     ]
     insert_rows(connection, target, ("id", *COLUMNS[table]), raw)
@@ -138,14 +140,26 @@ def refuse_used(connection: Connection) -> None:
         )
 
 
-def _raw(connection: Connection, value: Any) -> Any:
-    """A value as the driver takes it."""
-    if isinstance(value, datetime):
-        return moment_value(connection, value)
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, dict | list):
-        return json.dumps(value)
+class _Raws(dict[type, Callable[[Any], Any]]):
+    """How values of each type reach the driver; a type is looked at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def __missing__(self, kind: type) -> Callable[[Any], Any]:
+        found: Callable[[Any], Any] = _as_it_is
+        if issubclass(kind, datetime):
+            found = partial(moment_value, self._connection)
+        elif issubclass(kind, StrEnum):
+            found = str
+        elif issubclass(kind, date):
+            found = date.isoformat
+        elif issubclass(kind, dict | list):
+            found = json.dumps
+        self[kind] = found
+        return found
+
+
+def _as_it_is(value: Any) -> Any:
     return value

@@ -25,9 +25,12 @@ HOURS = (
 )
 # Chats about the broken product begin with orders of this age.
 TROUBLE_DAYS_AGO = 40.0
-TROUBLE_RATIO = 0.62
+TROUBLE_RATIO = 0.42
 # Nothing ordinary begins so shortly before now, so that it has an end.
 LAST_HOURS = 4.0
+# A customer writes again after a while; somebody else is looked for so often.
+APART = timedelta(hours=30)
+TRIES = 12
 TOPICS = {
     "order-status": 15.0,
     "order-tracking": 12.0,
@@ -132,11 +135,17 @@ def make_arrivals(
     )
     topics = list(TOPICS)
     edges = np.cumsum(list(TOPICS.values()))
-    for at in _moments(rng, asof, max(rate, 0.3)):
+    lately = {arrival.customer: arrival.at for arrival in trouble}
+    for at in sorted(_moments(rng, asof, max(rate, 0.3))):
         place = int(np.searchsorted(edges, rng.random() * edges[-1]))
-        customer, channel = pool.draw(rng)
-        if cast.people[customer].created_at < at:
-            found.append(Arrival(at, customer, channel, topics[place], Matter.ORDINARY))
+        for _ in range(TRIES):
+            customer, channel = pool.draw(rng)
+            free = abs(at - lately.get(customer, asof)) > APART
+            if free and cast.people[customer].created_at < at:
+                row = Arrival(at, customer, channel, topics[place], Matter.ORDINARY)
+                found.append(row)
+                lately[customer] = at
+                break
     return sorted(found)
 
 

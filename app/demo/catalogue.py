@@ -178,7 +178,7 @@ _TOGETHER = (
 
 # What sells more than its neighbours, as a factor.
 POPULAR = {
-    TROUBLE: 3.2,
+    TROUBLE: 4.2,
     TROUBLE_TEA: 1.3,
     "Earl Grey Classic, 100 g": 1.8,
     "Espresso beans Torino, 500 g": 2.2,

@@ -50,7 +50,7 @@ T = TypeVar("T")
 ACTOR = system("demo")
 SOURCE = "demo"
 CURRENCY = "EUR"
-ROWS_PER_WRITE = 1_000
+ROWS_PER_WRITE = 800
 # No password has such a hash, so nobody signs in with these accounts.
 NO_PASSWORD = "!"  # noqa: S105  the absence of one
 BEFORE_FIRST_RUN = timedelta(days=10)
@@ -233,9 +233,7 @@ class _Loading:
         ]
         for part in _parts(dialogues, ROWS_PER_WRITE):
             self._write(lambda c: seed.set_dialogues(c, part))  # noqa: B023  called at once
-        messages = self._fill(
-            "messages", (self._message(row, talks) for row in found.messages)
-        )
+        messages = self._messages(talks)
         self._fill(
             "conversation_events",
             (self._happening(row, talks, messages) for row in found.happenings),
@@ -325,6 +323,18 @@ class _Loading:
             [self._button(button) for button in row.buttons],
             *(row.state, row.external_id, row.at, sent),
         )
+
+    def _messages(self, talks: Sequence[int]) -> list[int]:
+        """Ids of messages by place; they are given out in the order of time."""
+        rows = self._shop.service.messages
+        order = sorted(range(len(rows)), key=lambda place: rows[place].at)
+        new = self._fill(
+            "messages", (self._message(rows[place], talks) for place in order)
+        )
+        ids = [0] * len(rows)
+        for place, key in zip(order, new, strict=True):
+            ids[place] = key
+        return ids
 
     def _button(self, button: Button) -> dict[str, str]:
         data = button.data
@@ -437,7 +447,7 @@ class _Loading:
         return self._database.write_now(ACTOR, work)
 
     def _fill(self, table: str, rows: Iterator[tuple[Any, ...]]) -> list[int]:
-        """Insert rows a thousand at a time; returns their ids."""
+        """Insert rows part by part; returns their ids."""
         ids: list[int] = []
         for part in _parts(rows, ROWS_PER_WRITE):
             ids += self._write(lambda c: seed.insert(c, table, part))  # noqa: B023  called at once

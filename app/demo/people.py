@@ -19,8 +19,8 @@ HABITS = {
     Habit.LAPSED: 0.10,
     Habit.REGULAR: 0.21,
     Habit.LOYAL: 0.09,
-    Habit.AT_RISK: 0.135,
-    Habit.WOKEN: 0.055,
+    Habit.AT_RISK: 0.14,
+    Habit.WOKEN: 0.05,
 }
 # Of 2,000 customers at risk so many are each a case of their own for a decision.
 CASES = {

@@ -29,11 +29,11 @@ HOURS = (
 # Since the campaign's day: where the silent stand, and what wakes them.
 MAILED_DAYS_AGO = 35.0
 WAKING_DAYS = 14.0
-WOKEN_ANYWAY_RATIO = 0.28
+WOKEN_ANYWAY_RATIO = 0.34
 SILENT_DAYS = (92.0, 212.0)
 # How much more of the product with trouble sells since its new delivery.
 NEW_DELIVERY_DAYS_AGO = 46.0
-NEW_DELIVERY_FACTOR = 1.5
+NEW_DELIVERY_FACTOR = 2.0
 # Of what costs less, people take more than one.
 CHEAP_MINOR = 3000
 
@@ -53,10 +53,10 @@ RHYTHMS = {
     Habit.NEW: Rhythm(30.0, (1.0, 70.0), 2, 0.5, 1.2),
     Habit.OCCASIONAL: Rhythm(130.0, (150.0, 700.0), 5, 0.5, 1.2),
     Habit.LAPSED: Rhythm(70.0, (330.0, 720.0), 2, 0.4, 1.1),
-    Habit.REGULAR: Rhythm(58.0, (330.0, 725.0), 13, 0.8, 1.3),
-    Habit.LOYAL: Rhythm(17.0, (500.0, 728.0), 42, 1.5, 1.9),
-    Habit.AT_RISK: Rhythm(29.0, (480.0, 728.0), 16, 1.0, 1.5),
-    Habit.WOKEN: Rhythm(29.0, (480.0, 728.0), 16, 1.0, 1.5),
+    Habit.REGULAR: Rhythm(64.0, (330.0, 725.0), 11, 0.8, 1.3),
+    Habit.LOYAL: Rhythm(21.0, (500.0, 728.0), 34, 1.5, 1.9),
+    Habit.AT_RISK: Rhythm(32.0, (480.0, 728.0), 13, 1.0, 1.5),
+    Habit.WOKEN: Rhythm(32.0, (480.0, 728.0), 13, 1.0, 1.5),
 }
 
 

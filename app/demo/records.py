@@ -250,7 +250,10 @@ class Mailing:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """All conversations with what happened in them; messages in order of time."""
+    """All conversations with what happened in them, in the order of time.
+
+    Messages stand conversation by conversation, for others name them by place.
+    """
 
     talks: tuple[Talk, ...]
     episodes: tuple[Episode, ...]

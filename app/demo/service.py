@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -114,6 +114,8 @@ class _Hall:
         self._by_address: dict[tuple[int, Channel], Conversation] = {}
         self._busy_until: dict[int, datetime] = {}
         self._asked_at: dict[int, datetime] = {}
+        self._articles = frozenset(world.voice.knowledge.articles)
+        self._articles_before = self._articles - {NEW_ARTICLE}
 
     def serve(self, arrival: Arrival) -> None:
         """One episode from the first word to the survey."""
@@ -397,9 +399,9 @@ class _Hall:
         return made
 
     def _context(self, at: datetime) -> Context:
-        articles = frozenset(self._world.voice.knowledge.articles)
+        articles = self._articles
         if not self._has_new_article(at):
-            articles -= {NEW_ARTICLE}
+            articles = self._articles_before
         return Context(
             queue_length=self._roster.waiting(at),
             staffed=staffed(at) or at > self._world.asof - timedelta(hours=1),
@@ -439,23 +441,13 @@ class _Hall:
 
 
 def _sorted(book: Book, conversations: list[Conversation]) -> Service:
-    """Messages and events of all conversations in the order of time."""
-    order = sorted(range(len(book.messages)), key=lambda place: book.messages[place].at)
-    moved = {old: new for new, old in enumerate(order)}
-    happenings = [
-        replace(row, message=None if row.message is None else moved[row.message])
-        for row in sorted(book.happenings, key=lambda row: row.at)
-    ]
-    words = [
-        replace(row, message=None if row.message is None else moved[row.message])
-        for row in sorted(book.words, key=lambda row: row.at)
-    ]
+    """What all conversations left behind, in the order of time but for messages."""
     return Service(
         talks=tuple(talk.row() for talk in conversations),
         episodes=tuple(book.episodes),
-        messages=tuple(book.messages[place] for place in order),
-        happenings=tuple(happenings),
+        messages=tuple(book.messages),
+        happenings=tuple(sorted(book.happenings, key=lambda row: row.at)),
         handlings=tuple(sorted(book.handlings, key=lambda row: row.started_at)),
         surveys=tuple(book.surveys),
-        words=tuple(words),
+        words=tuple(sorted(book.words, key=lambda row: row.at)),
     )
