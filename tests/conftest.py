@@ -50,6 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     time.tzset()
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    # Nobody can read bytes in a name, and compressed ones hold the present time: the
+    # workers of one run would then disagree about the names of the tests.
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def network_guard() -> Iterator[NetworkGuard]:
     """Fails a test that tried to reach another machine, even if it hid the error."""
