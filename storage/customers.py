@@ -92,9 +92,13 @@ def identify(
     found = find(connection, kind, typed)
     if found is not None:
         return found
-    customer_id = create(connection, now, name, language)
-    add_identity(connection, customer_id, kind, typed, now)
-    return Customer(customer_id, name, language, None, None, None)
+    with connection.begin_nested() as savepoint:
+        customer_id = create(connection, now, name, language)
+        if add_identity(connection, customer_id, kind, typed, now):
+            return Customer(customer_id, name, language, None, None, None)
+        # Somebody else made the same customer while we looked.
+        savepoint.rollback()
+    return identify(connection, kind, typed, now, name, language)
 
 
 def add_identity(
@@ -224,29 +228,42 @@ def has_consent(
 def suppress(
     connection: Connection, channel: Channel, address: str, reason: str, now: datetime
 ) -> None:
-    """Never write to this address again; a second time changes nothing."""
-    digest = installation.address_hmac(installation.key(connection, "address"), address)
+    """Never write to this address again; a second time changes nothing.
+
+    Raises
+    ------
+    DataError : an e-mail address that can't be one
+    """
     connection.execute(
         upsert(connection, suppressions)
-        .values(channel=channel, address_hmac=digest, reason=reason, at=now)
+        .values(
+            channel=channel,
+            address_hmac=_digest(connection, channel, address),
+            reason=reason,
+            at=now,
+        )
         .on_conflict_do_nothing(index_elements=["channel", "address_hmac"])
     )
 
 
 def is_suppressed(connection: Connection, channel: Channel, address: str) -> bool:
     """Whether the address may never be written to."""
-    digest = installation.address_hmac(installation.key(connection, "address"), address)
     return (
         connection.scalar(
             select(func.count())
             .select_from(suppressions)
             .where(
                 suppressions.c.channel == channel,
-                suppressions.c.address_hmac == digest,
+                suppressions.c.address_hmac == _digest(connection, channel, address),
             )
         )
         or 0
     ) > 0
+
+
+def _digest(connection: Connection, channel: Channel, address: str) -> str:
+    value = normalise(IdentityKind(channel.value), address)
+    return installation.address_hmac(installation.key(connection, "address"), value)
 
 
 def _normalise_email(value: str) -> str:

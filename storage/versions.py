@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, insert, select
 from core.errors import Problem, StaleBase
 from storage import changes
 from storage.database import actor_of
+from storage.dialect import serialise_changes
 from storage.schema import content_versions
 
 
@@ -90,6 +91,8 @@ def push(
     ------
     StaleBase : `base_version` is given and somebody has made a newer one since
     """
+    # Of two who push at the same time the second sees what the first made.
+    serialise_changes(connection)
     current = newest(connection, kind, key)
     if current is not None and current.content_hash == hash_of(files):
         return current
