@@ -14,19 +14,26 @@ from tests.web.site import Site, running
 
 
 @contextmanager
-def fresh(template: Path, folder: Path) -> Iterator[Site]:
+def fresh(template: Path, folder: Path, *, bot: bool = False) -> Iterator[Site]:
     file = shutil.copy(template, folder / "rapport.db")
     with (
         open_database(f"sqlite:///{file}") as database,
-        running(database, folder) as started,
+        running(database, folder, bot=bot) as started,
     ):
         yield started
 
 
 @pytest.fixture
 def site(sqlite_template: Path, tmp_path: Path) -> Iterator[Site]:
-    """The site as a browser sees it."""
+    """The site as a browser sees it; nobody answers in its chat."""
     with fresh(sqlite_template, tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def talking_site(sqlite_template: Path, tmp_path: Path) -> Iterator[Site]:
+    """The site with its bot."""
+    with fresh(sqlite_template, tmp_path, bot=True) as started:
         yield started
 
 

@@ -80,12 +80,10 @@ def sign_in(
 
 
 @contextmanager
-def running(
-    database: Database, folder: Path, settings: Settings | None = None
-) -> Iterator[Site]:
-    """A site over `database`; ends with the block."""
+def running(database: Database, folder: Path, *, bot: bool = True) -> Iterator[Site]:
+    """A site over `database`, ended with the block; without `bot` nobody answers."""
     clock = SystemClock()
-    site_settings = settings or Settings()
+    settings = Settings()
     ready = threading.Event()
     ended: list[asyncio.Event] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -93,19 +91,20 @@ def running(
         maildir = folder / "maildir"
 
         async def live() -> None:
-            knowledge = Knowledge(database, clock, site_settings, folder)
-            await knowledge.prepare()
-            recorder = Recorder(site_settings, knowledge)
+            knowledge = Knowledge(database, clock, settings, folder)
+            if bot:
+                await knowledge.prepare()
+            recorder = Recorder(settings, knowledge)
             turns = Turns(Parts(database, clock, recorder, knowledge), handle_turn)
             services = Services(
-                settings=site_settings,
+                settings=settings,
                 clock=clock,
                 database=database,
                 desk=Desk(database, clock, recorder),
                 chat=WebChat(database, clock, turns.store, 240),
                 composer=Composer(
-                    site_settings,
-                    read_reasons(ROOT / "templates", site_settings.shop.languages),
+                    settings,
+                    read_reasons(ROOT / "templates", settings.shop.languages),
                 ),
                 setup_code=SETUP_CODE,
                 maildir=maildir,

@@ -28,8 +28,8 @@ def version_of(agent: httpx.Client, conversation: int = 1) -> str:
     return re.findall(r'name="version" value="(\d+)"', page)[0]
 
 
-def test_customer_who_asks_for_a_person_waits_in_the_inbox(site: Site) -> None:
-    with site.visitor() as visitor, site.signed_in(Role.AGENT) as agent:
+def test_customer_who_asks_for_a_person_waits_in_the_inbox(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
         write(visitor, "/human")
 
         page = agent.get("/inbox").text
@@ -38,8 +38,8 @@ def test_customer_who_asks_for_a_person_waits_in_the_inbox(site: Site) -> None:
     assert "waits 1 minute" in page
 
 
-def test_reply_reaches_the_customer_under_the_agent_s_name(site: Site) -> None:
-    with site.visitor() as visitor, site.signed_in(Role.AGENT) as agent:
+def test_reply_reaches_the_customer_under_the_agent_s_name(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
         write(visitor, "/human")
         agent.post("/inbox/1/take", data={"version": version_of(agent)})
         agent.post(
@@ -52,11 +52,11 @@ def test_reply_reaches_the_customer_under_the_agent_s_name(site: Site) -> None:
     assert "&lt;b&gt;Hi&lt;/b&gt;" in page
 
 
-def test_second_agent_is_told_who_was_faster(site: Site) -> None:
+def test_second_agent_is_told_who_was_faster(talking_site: Site) -> None:
     with (
-        site.visitor() as visitor,
-        site.signed_in(Role.AGENT) as ada,
-        site.signed_in(Role.AGENT, "Jonas Weber") as jonas,
+        talking_site.visitor() as visitor,
+        talking_site.signed_in(Role.AGENT) as ada,
+        talking_site.signed_in(Role.AGENT, "Jonas Weber") as jonas,
     ):
         write(visitor, "/human")
         seen = version_of(ada)
@@ -68,8 +68,8 @@ def test_second_agent_is_told_who_was_faster(site: Site) -> None:
     assert "Jonas Weber was faster and has it now." in answer.text
 
 
-def test_refused_reply_keeps_what_was_written(site: Site) -> None:
-    with site.visitor() as visitor, site.signed_in(Role.AGENT) as agent:
+def test_refused_reply_keeps_what_was_written(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
         write(visitor, "/human")
 
         answer = agent.post("/inbox/1/reply", data={"version": "0", "text": "My words"})
@@ -78,8 +78,8 @@ def test_refused_reply_keeps_what_was_written(site: Site) -> None:
     assert "My words" in answer.text
 
 
-def test_empty_reply_is_not_sent(site: Site) -> None:
-    with site.visitor() as visitor, site.signed_in(Role.AGENT) as agent:
+def test_empty_reply_is_not_sent(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
         write(visitor, "/human")
         agent.post("/inbox/1/take", data={"version": version_of(agent)})
 
@@ -91,8 +91,8 @@ def test_empty_reply_is_not_sent(site: Site) -> None:
     assert "The reply is empty or too long." in answer.text
 
 
-def test_closed_conversation_leaves_the_inbox(site: Site) -> None:
-    with site.visitor() as visitor, site.signed_in(Role.AGENT) as agent:
+def test_closed_conversation_leaves_the_inbox(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
         write(visitor, "/human")
         agent.post("/inbox/1/take", data={"version": version_of(agent)})
         agent.post("/inbox/1/close", data={"version": version_of(agent)})
@@ -107,8 +107,10 @@ def first_event(browser: httpx.Client, **headers: str) -> str:
         return next(line for line in answer.iter_lines() if line.startswith("id: "))
 
 
-def test_feed_goes_on_after_the_event_that_the_browser_saw_last(site: Site) -> None:
-    with site.visitor() as visitor, site.signed_in(Role.AGENT) as agent:
+def test_feed_goes_on_after_the_event_that_the_browser_saw_last(
+    talking_site: Site,
+) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
         write(visitor, "/human")
         first = first_event(agent)
         write(visitor, "/human")
@@ -116,12 +118,12 @@ def test_feed_goes_on_after_the_event_that_the_browser_saw_last(site: Site) -> N
         following = first_event(agent, **{"Last-Event-ID": first.removeprefix("id: ")})
 
     assert int(following.removeprefix("id: ")) > int(first.removeprefix("id: "))
-    newest = site.database.read_now(changes.newest_id)
+    newest = talking_site.database.read_now(changes.newest_id)
     assert int(following.removeprefix("id: ")) <= newest
 
 
-def test_message_sent_twice_is_stored_once(site: Site) -> None:
-    with site.visitor() as visitor:
+def test_message_sent_twice_is_stored_once(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor:
         write(visitor, "/human")
         before = visitor.get("/chat").text.count('class="bubble customer"')
         for _ in range(2):
@@ -134,8 +136,8 @@ def test_message_sent_twice_is_stored_once(site: Site) -> None:
 
 
 @pytest.mark.parametrize("cookie", ["chosen.0123", "chosen", ".", ""])
-def test_visitor_can_not_choose_an_address(site: Site, cookie: str) -> None:
-    with site.visitor() as visitor:
+def test_visitor_can_not_choose_an_address(talking_site: Site, cookie: str) -> None:
+    with talking_site.visitor() as visitor:
         answer = visitor.post(
             "/chat", data={"text": "Hello"}, headers={"Cookie": f"chat={cookie}"}
         )
@@ -143,8 +145,8 @@ def test_visitor_can_not_choose_an_address(site: Site, cookie: str) -> None:
     assert answer.status_code == 400
 
 
-def test_only_the_shop_may_frame_the_chat(site: Site) -> None:
-    with site.visitor() as visitor:
+def test_only_the_shop_may_frame_the_chat(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor:
         policy = visitor.get("/chat").headers["content-security-policy"]
 
     assert "frame-ancestors 'self' https://shop.example;" in policy
