@@ -1,0 +1,1 @@
+"""One benchmark per promise: `./run bench --list`, `./run bench NAME [options]`."""
