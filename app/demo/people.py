@@ -24,16 +24,17 @@ HABITS = {
 }
 # Of 2,000 customers at risk so many are each a case of their own for a decision.
 CASES = {
+    "unhappy": 8,
     "withdrawn": 5,
     "nowhere": 4,
+    "mailbox_full": 4,
+    "blocked": 3,
     "complained": 4,
     "complained_and_withdrawn": 2,
-    "blocked": 5,
-    "unhappy": 8,
     "unhappy_and_withdrawn": 2,
-    "waiting": 2,
-    "with_agent": 1,
 }
+# In a shop of any size so many talk, or want to talk, to a person right now.
+NOW = {"waiting": 2, "with_agent": 1}
 MAIL_DOMAINS = ("example.com", "example.org", "example.net")
 MAIL_RATIO = 0.9
 WEBCHAT_RATIO = 0.25
@@ -101,9 +102,9 @@ def _cases(habits: list[Habit]) -> dict[str, tuple[int, ...]]:
     """The first customers at risk are the cases; a small shop has fewer of each."""
     quiet = [place for place, habit in enumerate(habits) if habit is Habit.AT_RISK]
     scale = min(1.0, len(habits) / CUSTOMERS_OF_CASES)
+    scaled = {case: max(1, round(count * scale)) for case, count in CASES.items()}
     found: dict[str, tuple[int, ...]] = {}
-    for case, count in CASES.items():
-        wanted = max(1, round(count * scale))
+    for case, wanted in (NOW | scaled).items():
         found[case], quiet = tuple(quiet[:wanted]), quiet[wanted:]
     return found
 
@@ -174,6 +175,8 @@ def _identities(
         has_chat = case in {"unhappy", "unhappy_and_withdrawn", "waiting", "with_agent"}
         has_telegram = case == "blocked"
     found: list[Identity] = list(person.identities) if has_mail else []
+    if case == "mailbox_full":
+        found = [replace(one, unreachable_reason="mailbox_full") for one in found]
     if has_chat or chatter:
         visitor = base64.urlsafe_b64encode(chat_id).decode()
         found.append(Identity(IdentityKind.WEBCHAT, visitor))

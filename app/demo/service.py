@@ -63,6 +63,8 @@ ISSUES = {
 }
 RESPONSE_RATIO = 0.4
 RESPONSE_TROUBLE_RATIO = 0.72
+# What those want who have not bought for months and write now.
+OPEN_TOPICS = ("warranty", "loyalty-points")
 # Who writes again within a day may be taken for going on with the survey.
 PAUSE = timedelta(hours=26)
 
@@ -132,10 +134,11 @@ class _Hall:
         asof = self._world.asof
         for number, customer in enumerate(self._cast.cases["waiting"]):
             at = asof - timedelta(minutes=13 - 7 * number, seconds=20)
-            self._to_queue(self._talk(customer, Channel.WEBCHAT), "late-delivery", at)
+            topic = OPEN_TOPICS[number % len(OPEN_TOPICS)]
+            self._to_queue(self._talk(customer, Channel.WEBCHAT), topic, at)
         for customer in self._cast.cases["with_agent"]:
             talk = self._talk(customer, Channel.WEBCHAT)
-            at = self._to_queue(talk, RETURNS, asof - timedelta(minutes=16))
+            at = self._to_queue(talk, OPEN_TOPICS[0], asof - timedelta(minutes=16))
             self._talk_now(talk, at)
 
     def _talk_now(self, talk: Conversation, at: datetime) -> None:
@@ -143,9 +146,9 @@ class _Hall:
         staff = len(AGENTS) - 1
         talk.take(staff, AGENTS[staff].person.name, taken, self._context(taken))
         reply = taken + timedelta(seconds=95)
-        opening = wordings.OPENINGS[RETURNS]
         talk.act(taken + timedelta(seconds=45))
-        talk.answer(self._line(opening, talk), reply, self._context(reply))
+        opening = self._line(wordings.OPENINGS_ELSE, talk)
+        talk.answer(opening, reply, self._context(reply))
         said = reply + timedelta(seconds=70)
         self._say(talk, self._line(wordings.ANSWERS, talk), Kind.UNKNOWN, said)
 

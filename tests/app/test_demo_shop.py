@@ -292,7 +292,9 @@ def test_who_was_written_to_bought_more_than_who_was_not(loaded: Database) -> No
     first = min(loaded.read_now(runs.newest), key=lambda run: run.scheduled_for)
     until = first.scheduled_for + timedelta(days=14)
 
-    outcomes = loaded.read_now(lambda c: of_run(c, first.id, first.scheduled_for, until))
+    outcomes = loaded.read_now(
+        lambda c: of_run(c, first.id, first.scheduled_for, until)
+    )
 
     bought = pd.DataFrame(
         [(row.arm, row.orders_count > 0) for row in outcomes], columns=["arm", "bought"]
