@@ -24,7 +24,7 @@ from storage.runs import FunnelRow, Run
 from storage.versions import ContentKind, Version
 from web.access import Marketers, services
 from web.effect import run_effect
-from web.forms import fields, see
+from web.forms import ChannelChoice, StateChoice, fields, see
 from web.paging import SIZE, page_of
 from web.render import pages
 
@@ -166,9 +166,9 @@ async def run_page(
     request: Request,
     member: Marketers,
     run_id: int,
-    state: DeliveryState | None = None,
+    state: StateChoice = None,
     reason: Annotated[str | None, Query(max_length=64)] = None,
-    channel: Channel | None = None,
+    channel: ChannelChoice = None,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     database, run = services(request).database, await _run(request, run_id)

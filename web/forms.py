@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import HTTPException, Request
 from fastapi.responses import RedirectResponse
+from pydantic import BeforeValidator
 from starlette.datastructures import UploadFile
 
+from core.model import Channel, DeliveryState
+
 FIELDS_MOST = 30
+
+
+def _chosen(value: object) -> object:
+    """A filter set to "all" comes as an empty text."""
+    return value or None
+
+
+ChannelChoice = Annotated[Channel | None, BeforeValidator(_chosen)]
+StateChoice = Annotated[DeliveryState | None, BeforeValidator(_chosen)]
 
 
 class Fields:

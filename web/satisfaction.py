@@ -16,6 +16,7 @@ from storage import behind as episodes_behind
 from storage.behind import Wanted
 from web.access import Agents, Everyone, services
 from web.figures import DAYS, Figures, figures, span
+from web.forms import ChannelChoice
 from web.languages import Reader
 from web.paging import SIZE, page_of
 from web.render import pages
@@ -35,7 +36,7 @@ async def satisfaction(
     request: Request,
     member: Everyone,
     days: int = DAYS_DEFAULT,
-    channel: Channel | None = None,
+    channel: ChannelChoice = None,
 ) -> Response:
     service, days = services(request), _days(days)
     timezone = service.settings.shop.timezone
@@ -102,7 +103,7 @@ async def conversations(
     days: Annotated[int, Query(ge=1, le=DAYS_MOST)] = DAYS_DEFAULT,
     day: date | None = None,
     length: Annotated[int, Query(ge=1, le=DAYS_MOST)] = 1,
-    channel: Channel | None = None,
+    channel: ChannelChoice = None,
     score: Annotated[int | None, Query(ge=1, le=5)] = None,
     issue: Annotated[str | None, Query(max_length=64)] = None,
     unsatisfied: bool = False,

@@ -80,6 +80,18 @@ def test_first_run_makes_the_admin_who_sees_satisfaction(
     expect(page.get_by_role("heading", level=1)).to_have_text("Satisfaction")
 
 
+def test_figures_follow_the_filter_and_keep_it_in_the_address(
+    site: Site, page: Page
+) -> None:
+    enter(page, site)
+    page.goto(f"{site.url}/satisfaction")
+
+    page.get_by_label("Time").select_option("90")
+
+    expect(page).to_have_url(re.compile("days=90"))
+    expect(page.get_by_label("Time")).to_have_value("90")
+
+
 def test_campaigns_lead_to_their_page_and_the_mailbox_to_the_mail(
     site: Site, page: Page
 ) -> None:

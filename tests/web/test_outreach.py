@@ -108,7 +108,9 @@ def test_rows_of_a_run_are_filtered_by_reason(site: Site) -> None:
     run_id = plan(site)
 
     with site.signed_in(Role.MARKETER) as browser:
-        page = browser.get(f"/campaigns/runs/{run_id}?reason=capped").text
+        page = browser.get(
+            f"/campaigns/runs/{run_id}?state=&channel=&reason=capped"
+        ).text
 
     assert "Ann 2" in page
     assert "Ann 0" not in page
