@@ -33,10 +33,6 @@ from storage.database import Connection
 from storage.deliveries import Delivery, Result
 from storage.runs import Run
 
-# Reasons that rest on what the customer or the address says, not on our limits.
-_SUPPRESSING = frozenset(
-    {SkipReason.NO_CONSENT, SkipReason.SUPPRESSED, SkipReason.UNREACHABLE}
-)
 _NEVER_AGAIN = frozenset({"mailbox_unknown"})
 _CHANNEL_OFF = frozenset({"blocked", "deactivated", "chat_not_found"})
 
@@ -323,8 +319,8 @@ def _later(row: Delivery, decision: Send) -> Result | None:
 
 
 def skipped_state(reason: SkipReason) -> DeliveryState:
-    """`suppressed` where the customer or the address says no, else `skipped`."""
-    if reason in _SUPPRESSING:
+    """`suppressed` where the address may never be written to, else `skipped`."""
+    if reason is SkipReason.SUPPRESSED:
         return DeliveryState.SUPPRESSED
     return DeliveryState.SKIPPED
 

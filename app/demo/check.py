@@ -50,9 +50,8 @@ async def _check(folder: Path, customers: int) -> int:
     await mail.start()
     try:
         with _program(folder, mail.port, clock) as program:
-            load_shop(
-                program.database, make_shop(SEED, NOON, customers=customers), NOON
-            )
+            shop = make_shop(SEED, NOON, customers, program.settings)
+            load_shop(program.database, shop, NOON, program.settings)
             report = await _run(program)
             recorded = await program.database.read(partial(_recorded, report=report))
     finally:

@@ -58,7 +58,8 @@ def _make_shop(program: Program, clock: Clock) -> None:
         from app.demo.shop import make_shop
 
         say("Making a shop of 2,000 customers ...")
-        load_shop(program.database, make_shop(SEED, now), now)
+        shop = make_shop(SEED, now, settings=program.settings)
+        load_shop(program.database, shop, now, program.settings)
     make_sign_in(program.database, now)
 
     def ask(connection: Connection) -> None:
