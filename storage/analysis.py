@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, tuple_, update
 
 from core.model import Actor
 from storage import changes
@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 # About 20 ms of a write transaction, so that a serving process is not held up.
 ROWS_PER_WRITE = 1000
+# The newest and the one before, to compare with; older runs keep their metrics.
+RUNS_KEPT = 2
+# Memberships come before the segments that they name.
+RESULTS = (customer_features, memberships, segments, rules, recommendations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ class NewRecommendation:
 class ResultWriter:
     """Writes the results of analyses, each run whole or not at all.
 
-    Rows of a run that was never completed stay unseen and are removed by the next.
+    The next complete run of the same name removes the rows of runs that were never
+    completed, and those of complete ones but the newest `RUNS_KEPT`.
     """
 
     def __init__(self, database: Database, actor: Actor, now: datetime) -> None:
@@ -182,7 +187,15 @@ class ResultWriter:
             changes.record(connection, "model_run", run_id, self._now)
             return run_id
 
-        return self._write(work)
+        self._write(work)
+        self._sweep(run_id)
+        return run_id
+
+    def _sweep(self, run_id: int) -> None:
+        for old in self._database.read_now(lambda c: _outdated(c, run_id)):
+            for table in RESULTS:
+                while self._write(partial(_delete_some, table=table, run_id=old)):
+                    pass
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         return self._database.write_now(self._actor, work)
@@ -236,6 +249,31 @@ def _begin(connection: Connection, run: NewModelRun, now: datetime) -> int:
         .returning(model_runs.c.id)
     ).scalar_one()
     return run_id
+
+
+def _outdated(connection: Connection, run_id: int) -> list[int]:
+    """Runs of the same kind and name whose rows nobody reads any more."""
+    this = select(model_runs.c.kind, model_runs.c.name).where(model_runs.c.id == run_id)
+    older = connection.execute(
+        select(model_runs.c.id, model_runs.c.complete)
+        .where(
+            tuple_(model_runs.c.kind, model_runs.c.name).in_(this),
+            model_runs.c.id <= run_id,
+        )
+        .order_by(model_runs.c.id.desc())
+    ).all()
+    kept = [row.id for row in older if row.complete][:RUNS_KEPT]
+    return [row.id for row in older if row.id not in kept]
+
+
+def _delete_some(connection: Connection, table: Table, run_id: int) -> int:
+    key = tuple_(*table.primary_key.columns)
+    some = (
+        select(*table.primary_key.columns)
+        .where(table.c.model_run_id == run_id)
+        .limit(ROWS_PER_WRITE)
+    )
+    return connection.execute(delete(table).where(key.in_(some))).rowcount
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -1,21 +1,24 @@
 """Tables as pandas frames for the analysis: the only place where storage knows pandas.
 
 Ids are int64, moments datetime64 in UTC, money floats in major units; a missing
-value is NaN, NaT or None. Customers who were merged appear as their survivor.
+value is NaN, NaT or None. Customers who were merged appear as their survivor; orders
+of an import that is still running are left out.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
+from babel.core import get_global
 from sqlalchemy import Connection, Select, case, func, select
 from sqlalchemy.orm import aliased
 
-from core.model import OrderKind, Sender
+from core.model import ImportState, OrderKind, Sender
 from storage import schema
 from storage.episodes import EventKind
 from storage.schema import (
@@ -24,12 +27,12 @@ from storage.schema import (
     episodes,
     feedback,
     handling_intervals,
+    imports,
     messages,
     order_lines,
     orders,
 )
 
-MINOR_UNITS = 100.0
 ROWS_PER_CHUNK = 50_000
 MOMENT = "moment"
 
@@ -68,7 +71,7 @@ def customers_frame(connection: Connection) -> pd.DataFrame:
         table.c.id.label("customer_id"),
         table.c.name,
         table.c.birth_date,
-        (table.c.income_minor / MINOR_UNITS).label("income"),
+        _major(table.c.income_minor, table.c.income_currency).label("income"),
         table.c.created_at,
     ).where(table.c.alias_of.is_(None))
     frame = _frame(
@@ -92,9 +95,10 @@ def orders_frame(connection: Connection) -> pd.DataFrame:
         orders.c.id.label("order_id"),
         _survivor(orders.c.customer_id),
         orders.c.ordered_at,
-        (orders.c.total_minor / MINOR_UNITS).label("amount"),
+        _major(orders.c.total_minor, orders.c.currency).label("amount"),
         orders.c.kind,
-    ).select_from(_with_customer(orders))
+    )
+    query = query.select_from(_with_customer(orders)).where(_counts())
     types = {
         "order_id": "int64",
         "customer_id": "Int64",
@@ -113,11 +117,15 @@ def lines_frame(connection: Connection) -> pd.DataFrame:
     order_id (int64), product_id (Int64, missing where the line is no product),
     quantity (int64, negative in returns), amount (float, major units, of the line).
     """
-    query = select(
-        order_lines.c.order_id,
-        order_lines.c.product_id,
-        order_lines.c.quantity,
-        (order_lines.c.amount_minor / MINOR_UNITS).label("amount"),
+    query = (
+        select(
+            order_lines.c.order_id,
+            order_lines.c.product_id,
+            order_lines.c.quantity,
+            _major(order_lines.c.amount_minor, orders.c.currency).label("amount"),
+        )
+        .join(orders, orders.c.id == order_lines.c.order_id)
+        .where(_counts())
     )
     types = {
         "order_id": "int64",
@@ -125,7 +133,8 @@ def lines_frame(connection: Connection) -> pd.DataFrame:
         "quantity": "int64",
         "amount": "float64",
     }
-    return _frame(connection, query.order_by(order_lines.c.order_id), types)
+    places = order_lines.c.order_id, order_lines.c.line_no
+    return _frame(connection, query.order_by(*places), types)
 
 
 def purchases_frame(connection: Connection) -> pd.DataFrame:
@@ -152,6 +161,7 @@ def purchases_frame(connection: Connection) -> pd.DataFrame:
             orders.c.kind == OrderKind.SALE,
             order_lines.c.product_id.is_not(None),
             order_lines.c.quantity > 0,
+            _counts(),
         )
         .order_by(order_lines.c.order_id, order_lines.c.line_no)
     )
@@ -361,6 +371,26 @@ def _survivor(column: Any) -> Any:
     return func.coalesce(_people.c.alias_of, column).label("customer_id")
 
 
+def _counts() -> Any:
+    """Whether an order is part of the data yet."""
+    running = select(imports.c.id).where(imports.c.state == ImportState.RUNNING)
+    return orders.c.import_id.is_(None) | orders.c.import_id.not_in(running)
+
+
+def _major(minor: Any, currency: Any) -> Any:
+    """An amount in major units, by the places that its currency has."""
+    fractions = dict(get_global("currency_fractions"))
+    usual = fractions.pop("DEFAULT")[0]
+    codes: defaultdict[int, list[str]] = defaultdict(list)
+    for code, (places, *_) in fractions.items():
+        if places != usual:
+            codes[places].append(code)
+    return case(
+        *((currency.in_(those), minor / 10.0**p) for p, those in codes.items()),
+        else_=minor / 10.0**usual,
+    )
+
+
 def _frame(
     connection: Connection, query: Select[Any], types: Mapping[str, str]
 ) -> pd.DataFrame:
@@ -372,7 +402,7 @@ def _frame(
     )
     for name, kind in types.items():
         frame[name] = (
-            pd.to_datetime(frame[name], utc=True)
+            pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
             if kind == MOMENT
             else frame[name].astype(kind)  # type: ignore[call-overload]
         )
