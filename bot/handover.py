@@ -223,7 +223,7 @@ def place_of(
     if conversation is None or conversation.owner is not Owner.QUEUE:
         return None
     ahead = conversations.queue_length(connection, before=conversation)
-    return Place(ahead + 1, max(1, -(-(ahead + 1) * seconds_each // 60)))
+    return Place(ahead + 1, max(1, -(-ahead * seconds_each // 60)))
 
 
 def _say(

@@ -47,7 +47,7 @@ async def test_the_console_sees_place_and_wait(house: House) -> None:
     place = await house.desk.place(conversation_id)
 
     assert place is not None
-    assert (place.position, place.wait_minutes) == (2, 8)
+    assert (place.position, place.wait_minutes) == (2, 4)
 
 
 async def test_the_customer_is_told_who_joined(house: House) -> None:
