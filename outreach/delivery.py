@@ -277,10 +277,12 @@ class Sender:
 
         def before_commit_point() -> None:
             nonlocal reached_wire
+            reached_wire = True
+            # First the line, then the look at the clock: who takes over after the
+            # lease reads there all that this worker can still send.
+            self._open_journal.start(row.id)
             if not self._holds_lease():
                 raise DeliveryError(LEASE_OVER, permanent=False)
-            reached_wire = True
-            self._open_journal.start(row.id)
             hit("before_data")
 
         try:

@@ -98,6 +98,15 @@ def remains(directory: Path) -> Iterator[Remains]:
             yield found
 
 
+def read_journal(directory: Path, worker: str) -> Remains | None:
+    """What a worker has written until now, whether it lives or not."""
+    path = directory / f"{worker}.journal"
+    try:
+        return _parse(path, path.read_text(encoding="utf-8", errors="replace"))
+    except FileNotFoundError:
+        return None
+
+
 def _read_dead(path: Path) -> Remains | None:
     try:
         file = os.open(path, os.O_RDWR)
