@@ -208,25 +208,15 @@ def close_import_command(
     with open_database(settings.storage.url) as database:
         prepare(database)
         now = clock.now()
-        if not database.write_now(ACTOR, lambda c: ingest.close(c, import_id, now)):
-            hint = "rapport import --list shows all of them."
-            raise DataError(
-                Problem("no such unfinished import", str(import_id), hint=hint)
-            )
-    return EXIT_OK
-
-
-def incomplete_problems(rows: list[ingest.Import]) -> list[Problem]:
-    """What a person is told before an analysis of half a file."""
-    return [
+        if database.write_now(ACTOR, lambda c: ingest.close(c, import_id, now)):
+            return EXIT_OK
+        waiting = database.read_now(ingest.incomplete_imports)
+    named = ", ".join(f"{row.id} ({row.file_name})" for row in waiting) or "none"
+    raise DataError(
         Problem(
-            f"import {row.id} of {row.file_name} is not complete",
-            f"{row.progress.rows_read:,} rows so far",
-            hint="Run the same command again,"
-            f" or give it up: rapport import --close {row.id}",
+            "no such unfinished import", str(import_id), hint=f"Unfinished: {named}."
         )
-        for row in rows
-    ]
+    )
 
 
 def _reader(table: TableFile, mapping: FileMapping, settings: Settings) -> Any:

@@ -22,7 +22,6 @@ from app.importing import (
     close_import_command,
     import_command,
     import_file,
-    incomplete_problems,
 )
 from content.mapping import find_mapping
 from core.clock import SystemClock
@@ -259,7 +258,9 @@ def test_another_source_has_customers_of_its_own(settings, write):
     assert names == {"online-retail", "branch"}
 
 
-def test_an_unfinished_import_is_told_with_the_way_on(settings, write):
+@pytest.fixture
+def unfinished(settings, write):
+    """An import whose command was stopped after its first batch."""
     mapping = find_mapping("online-retail", TEMPLATES)
     file = write(retail_lines(5000))
 
@@ -271,15 +272,24 @@ def test_an_unfinished_import_is_told_with_the_way_on(settings, write):
             import_file(
                 database, SystemClock(), settings, file, mapping, report=interrupt
             )
-        rows = database.read_now(ingest.incomplete_imports)
-
-    (problem,) = incomplete_problems(rows)
-    assert "import 1 of shop.csv is not complete" in problem.expected
-    assert close_import_command(settings, 1) == EXIT_OK
+        (row,) = database.read_now(ingest.incomplete_imports)
+    return row
 
 
-def test_giving_up_what_is_not_there_is_refused(settings):
-    with pytest.raises(DataError, match="no such unfinished import"):
+def test_an_unfinished_import_says_how_far_it_came(unfinished):
+    assert unfinished.file_name == "shop.csv"
+    assert 2000 <= unfinished.progress.rows_read < 5000
+
+
+def test_an_unfinished_import_can_be_given_up(settings, unfinished):
+    assert close_import_command(settings, unfinished.id) == EXIT_OK
+
+    with open_database(settings.storage.url) as database:
+        assert database.read_now(ingest.incomplete_imports) == []
+
+
+def test_giving_up_another_one_tells_which_there_are(settings, unfinished):
+    with pytest.raises(DataError, match=r"Unfinished: 1 \(shop\.csv\)"):
         close_import_command(settings, 99)
 
 

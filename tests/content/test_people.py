@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from content.mapping import find_mapping
+from content.orders import FileDefaults
+from content.people import customer_reader, opt_out_reader, product_reader
+from content.table import TableFile
+from core.model import Channel, ConsentState
+from core.records import ConsentRecord, OptOutRecord, ProductRecord
+from core.settings import ROOT
+
+TEMPLATES = ROOT / "templates"
+DEFAULTS = FileDefaults("EUR", "Europe/Berlin")
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    def read(mapping: str, text: str, make=customer_reader, rows: int = 100):
+        path = tmp_path / "people.csv"
+        path.write_text(text, encoding="utf-8")
+        found = find_mapping(mapping, TEMPLATES)
+        with TableFile(path, found) as table:
+            reader = make(table, found, DEFAULTS)
+            reader.batch_lines = rows
+            return list(reader.batches())
+
+    return read
+
+
+def opt_outs(table, mapping, _):
+    return opt_out_reader(table, mapping)
+
+
+def test_a_customers_row_becomes_a_record(read):
+    (batch,) = read(
+        "customers",
+        "id,name,email,birth_date,income,created_at,consent_email,topic,size\n"
+        "7,Ann Lee,Ann@example.com,1980-05-01,42000.50,2020-01-01 12:00,yes,news,M\n",
+    )
+
+    (ann,) = batch.records
+    assert (ann.external_id, ann.name, ann.email) == ("7", "Ann Lee", "Ann@example.com")
+    assert ann.birth_date == date(1980, 5, 1)
+    assert (ann.income_minor, ann.income_currency) == (4_200_050, "EUR")
+    assert ann.created_at == datetime(2020, 1, 1, 11, tzinfo=UTC)
+    assert ann.attributes == {"size": "M"}
+    granted = ConsentRecord(Channel.EMAIL, "news", ConsentState.GRANTED)
+    assert ann.consents == (granted,)
+    assert ann.line == 2
+
+
+def test_an_empty_cell_says_nothing(read):
+    (batch,) = read("customers", "id,name,consent_email,size\n7,,,\n")
+
+    (ann,) = batch.records
+    assert (ann.name, ann.consents, ann.attributes) == (None, (), {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ("yes", ConsentState.GRANTED),
+        ("TRUE", ConsentState.GRANTED),
+        ("1", ConsentState.GRANTED),
+        ("no", ConsentState.WITHDRAWN),
+        ("0", ConsentState.WITHDRAWN),
+    ],
+)
+def test_consents_without_a_topic_are_about_everything(read, answer, state):
+    (batch,) = read("customers", f"id,consent_telegram\n7,{answer}\n")
+
+    consent = ConsentRecord(Channel.TELEGRAM, "*", state)
+    assert batch.records[0].consents == (consent,)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "reason"),
+    [
+        ("id,name", ",Ann", "no_id"),
+        ("id,name", f"{'7' * 65},Ann", "id_too_long"),
+        ("id,birth_date", "x,1980-13-01", "bad_date"),
+        ("id,income", "x,much", "bad_number"),
+        ("id,created_at", "x,soon", "bad_date"),
+        ("id,consent_email", "x,perhaps", "bad_yes_no"),
+        ("id,language", "x,the tongue of angels", "language_too_long"),
+    ],
+)
+def test_a_word_that_cannot_be_rejects_its_row(read, header, row, reason):
+    (batch,) = read("customers", f"{header}\n{row}\ny,\n")
+
+    assert [(reject.line, reject.reason) for reject in batch.rejects] == [(2, reason)]
+    assert [record.external_id for record in batch.records] == ["y"]
+
+
+def test_batches_end_after_so_many_rows(read):
+    batches = read("customers", "id\n1\n2\n\n3\n", rows=2)
+
+    assert [[r.external_id for r in batch.records] for batch in batches] == [
+        ["1", "2"],
+        ["3"],
+    ]
+    assert [batch.position for batch in batches] == [3, 5]
+
+
+def test_a_birth_year_stands_for_its_middle(read):
+    header = "ID;Year_Birth;Income;Dt_Customer;Education\n"
+
+    (batch,) = read(
+        "customer-personality", f"{header}1;1957;58138;2012-09-04;Graduation\n"
+    )
+
+    assert batch.records[0].birth_date == date(1957, 7, 1)
+    assert batch.records[0].attributes == {"Education": "Graduation"}
+
+
+def test_products_come_with_price_and_state(read):
+    (batch,) = read(
+        "products",
+        "id,name,price,currency,active\nP1,Lamp,9.50,,no\nP2,Cup,250,JPY,\n",
+        product_reader,
+    )
+
+    assert batch.records == [
+        ProductRecord("P1", "Lamp", 950, "EUR", active=False),
+        ProductRecord("P2", "Cup", 250, "JPY"),
+    ]
+
+
+def test_opt_outs_name_an_address_or_a_customer(read):
+    (batch,) = read(
+        "opt-outs", "email,id,reason\na@b.example,,\n,7,asked\n,,\n", opt_outs
+    )
+
+    assert batch.records == [
+        OptOutRecord(2, None, "a@b.example", "opt_out"),
+        OptOutRecord(3, "7", None, "asked"),
+    ]
+    assert [reject.reason for reject in batch.rejects] == ["no_email_or_id"]
