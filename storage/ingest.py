@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from core.errors import LeaseLost, Problem
 from core.model import ImportState
 from core.records import Batch, RecordKind
 from storage import changes
@@ -119,24 +120,50 @@ def begin(connection: Connection, file: ImportFile, now: datetime) -> Import:
     return _imports(connection, *ours)[0]
 
 
-def save_progress(connection: Connection, import_id: int, progress: Progress) -> None:
-    """Write down how far the import is; part of the transaction of its batch."""
+def save_progress(
+    connection: Connection, row: Import, before: Progress, after: Progress
+) -> None:
+    """Write down how far the import is; the first act in the write of its batch.
+
+    Parameters
+    ----------
+    connection : a writing one
+    row : the import
+    before : where the writer believes the import to be
+    after : where the batch takes it
+
+    Raises
+    ------
+    LeaseLost : another process has written a batch of the same import since
+    """
+    # Ids of a source are given out by one writer at a time; SQLite has but one.
     connection.execute(
+        select(sources.c.id).where(sources.c.id == row.source_id).with_for_update()
+    )
+    saved = connection.execute(
         update(imports)
-        .where(imports.c.id == import_id)
+        .where(imports.c.id == row.id, imports.c.rows_read == before.rows_read)
         .values(
-            rows_read=progress.rows_read,
-            rows_accepted=progress.rows_accepted,
-            rows_corrected=progress.rows_corrected,
-            rows_rejected=progress.rows_rejected,
+            rows_read=after.rows_read,
+            rows_accepted=after.rows_accepted,
+            rows_corrected=after.rows_corrected,
+            rows_rejected=after.rows_rejected,
             reasons={
-                "position": progress.position,
-                "corrected": dict(progress.corrected),
-                "rejected": dict(progress.rejected),
-                "flagged": dict(progress.flagged),
+                "position": after.position,
+                "corrected": dict(after.corrected),
+                "rejected": dict(after.rejected),
+                "flagged": dict(after.flagged),
             },
         )
     )
+    if saved.rowcount == 0:
+        raise LeaseLost(
+            Problem(
+                "another process is importing this file",
+                file=row.file_name,
+                hint="Let it finish; if it was stopped, run the same command again.",
+            )
+        )
 
 
 def complete(connection: Connection, done: Import, now: datetime) -> Import:

@@ -96,10 +96,10 @@ class OrderWriter:
         What `learn` takes.
         """
         learned = Learned(self.progress.after(batch, Counter()))
+        save_progress(connection, self._import, self.progress, learned.progress)
         self._know_customers(connection, batch.records, learned, now)
         self._know_products(connection, batch, learned)
         self._store(connection, batch.records, learned)
-        save_progress(connection, self._import.id, learned.progress)
         return learned
 
     def learn(self, learned: Learned) -> None:

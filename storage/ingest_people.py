@@ -54,9 +54,12 @@ class RecordWriter(Generic[R]):
         -------
         What `learn` takes.
         """
+        before = self.progress
+        reached = before.after(batch, Counter())
+        save_progress(connection, self._import, before, reached)
         corrected = self._write_records(connection, self._import, batch.records, now)
-        progress = self.progress.after(batch, corrected)
-        save_progress(connection, self._import.id, progress)
+        progress = before.after(batch, corrected)
+        save_progress(connection, self._import, reached, progress)
         return progress
 
     def learn(self, progress: Progress) -> None:

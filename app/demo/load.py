@@ -263,7 +263,8 @@ class _Loading:
         progress = Progress(rows_read=rows, rows_accepted=rows, position=rows)
 
         def work(connection: Connection) -> None:
-            ingest.save_progress(connection, self._import.id, progress)
+            before = self._import.progress
+            ingest.save_progress(connection, self._import, before, progress)
             ingest.complete(connection, self._import, self._now)
 
         self._write(work)

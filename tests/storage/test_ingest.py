@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from core.errors import LeaseLost
 from core.model import (
     Channel,
     ConsentState,
@@ -189,6 +190,16 @@ def test_progress_is_saved_with_its_batch(begin, write):
     assert (progress.rows_read, progress.rows_rejected, progress.position) == (1, 1, 7)
     assert progress.rejected == {"bad_date": 1}
     assert progress.corrected == {"amount_rounded": 1}
+
+
+def test_two_processes_with_one_file_store_it_once(begin, write, rows):
+    first, second = OrderWriter(begin()), OrderWriter(begin())
+    write(first, order("A1", (None, 1, 10)))
+
+    with pytest.raises(LeaseLost, match="another process is importing this file"):
+        write(second, order("A1", (None, 1, 10)))
+
+    assert rows(*LINES) == [(1, 1, 10)]
 
 
 def test_an_import_is_incomplete_until_it_says_complete(begin, database):
