@@ -37,6 +37,7 @@ _PRESSURE_STATES = (
     DeliveryState.ACCEPTED,
     DeliveryState.UNCERTAIN,
 )
+_NO_PRESSURE_STATES = tuple(set(DeliveryState) - set(_PRESSURE_STATES))
 LOW_SCORE_MAX = 2
 
 
@@ -216,7 +217,9 @@ def _addresses(
         (row.channel, row.address_hmac)
         for row in connection.execute(
             select(suppressions.c.channel, suppressions.c.address_hmac).where(
-                suppressions.c.address_hmac.in_(list(digests.values()))
+                # The index begins with the channel.
+                suppressions.c.channel.in_(tuple(Channel)),
+                suppressions.c.address_hmac.in_(list(digests.values())),
             )
         )
     }
@@ -274,7 +277,9 @@ def _pressure(
         .where(
             deliveries.c.customer_id.in_(ids),
             deliveries.c.campaign_run_id != asking.campaign_run_id,
-            deliveries.c.state.in_(_PRESSURE_STATES),
+            # Told as exclusion: SQLite would else read all rows in these states
+            # instead of those of the customers.
+            deliveries.c.state.not_in(_NO_PRESSURE_STATES),
             moment >= since,
         )
         .group_by(deliveries.c.customer_id)

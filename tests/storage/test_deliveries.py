@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from core.model import Channel, DeliveryState, RunState
 from storage import changes, deliveries, runs
@@ -15,7 +15,14 @@ from storage.deliveries import Claim, Delivery, Result
 from storage.runs import Run
 from storage.schema import deliveries as table
 from storage.schema import delivery_events
-from tests.storage.shop import NOW, TEST, new_run, plan, postgresql_only
+from tests.storage.shop import (
+    NOW,
+    TEST,
+    new_run,
+    plan,
+    postgresql_only,
+    sqlite_only,
+)
 from tests.storage.test_lease import at_once
 
 SECONDS = 60.0
@@ -111,6 +118,39 @@ def test_a_row_waits_until_it_is_due(database: Database) -> None:
 
     assert claim(database) == []
     assert len(claim(database, now=LATER)) == 1
+
+
+def test_what_had_to_wait_comes_first(database: Database) -> None:
+    planned_run(database, 3)
+    first_two = claim(database, limit=2)
+    record(database, first_two[1:], DeliveryState.DEFERRED, due_at=LATER)
+    record(database, first_two[:1], DeliveryState.PLANNED)
+
+    [row] = claim(database, now=LATER, limit=1)
+
+    assert row.id == 2
+
+
+@sqlite_only
+@pytest.mark.parametrize("due_at", [None, NOW])
+def test_a_claim_reads_no_more_rows_than_it_takes(
+    database: Database, due_at: datetime | None
+) -> None:
+    planned_run(database, 3, due_at=due_at)
+    plans: list[str] = []
+
+    @event.listens_for(database.write_engine, "before_cursor_execute")
+    def explain(_: Any, cursor: Any, statement: str, values: Any, *__: Any) -> None:
+        if statement.startswith("SELECT"):
+            explained = cursor.connection.execute(
+                f"EXPLAIN QUERY PLAN {statement}", values
+            )
+            plans.extend(row[3] for row in explained)
+
+    claim(database)
+
+    assert plans
+    assert not [step for step in plans if "TEMP B-TREE" in step or "SCAN" in step]
 
 
 def test_a_worker_takes_only_its_channels(database: Database) -> None:
