@@ -175,7 +175,7 @@ class Knowledge:
         articles = self._content.articles
         try:
             self._understander = await asyncio.to_thread(self._load_or_train, articles)
-        except DataError as error:
+        except Exception as error:
             # The model before stays: it still answers what has not changed.
             self.problem = str(error)
             log.exception("training_failed")

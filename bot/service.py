@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from storage.database import Database
 
 LEASE = "telegram"
 RECONNECT_SECONDS = 10.0
+STOP_SECONDS = 5.0
 
 log = get_logger("bot")
 
@@ -34,6 +36,7 @@ class BotService:
 
     `desk` is for the console, `webchat` for the public page, `ports` for campaigns.
     `base` is the directory of data, for trained models.
+    `alone` says that no other process uses the database, as after `only_server`.
     `problem` says in words why Telegram does not work, if it doesn't.
     """
 
@@ -44,6 +47,8 @@ class BotService:
         settings: Settings,
         base: Path,
         knowledge: Knowledge | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -65,6 +70,7 @@ class BotService:
         if settings.telegram.token.get_secret_value():
             self.telegram = TelegramChannel(settings.telegram, clock)
         self.problem: str | None = None
+        self._alone = alone
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -91,8 +97,11 @@ class BotService:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
-        # A turn may wait for the model, so that part goes last.
-        await self.turns.drain()
+        # A turn may wait for the model, so that part goes last. A turn that takes too
+        # long is cut off: its update is stored, and the next start takes it up.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.turns.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -112,6 +121,7 @@ class BotService:
             LEASE,
             self.settings.storage.lease_seconds,
             channel.hold,
+            alone=self._alone,
         )
         try:
             await leased.run(lambda: self._serve_telegram(channel))
