@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
 
+from content import notation
 from core.clock import Clock
 from core.errors import LeaseLost
 from core.log import get_logger
@@ -28,6 +29,7 @@ CLOCK = system("clock")
 TICK_SECONDS = 5.0
 # More than that is not made up: a person should look first.
 OCCURRENCES_PER_TICK = 50
+_SECOND = timedelta(seconds=1)
 
 
 def due_moments(
@@ -38,21 +40,41 @@ def due_moments(
     A local time that the clocks jump over is due at the next valid time; one that
     comes twice is due at the first.
     """
-    trigger = CronTrigger.from_crontab(cron, timezone=ZoneInfo(timezone))
-    start = after
+    zone = ZoneInfo(timezone)
+    # The trigger walks on the face of the clock, where no hour is missing or comes
+    # twice: across a change of the clocks its own arithmetic loses a midnight. Days
+    # of the week go in by name, for its day 0 is Monday and not Sunday.
+    trigger = CronTrigger.from_crontab(notation.cron(cron), timezone=UTC)
+    face = after.astimezone(zone).replace(tzinfo=UTC, fold=0)
+    last = after
     while True:
-        moment = trigger.get_next_fire_time(None, start)
-        if moment is None or moment > until:
+        face = trigger.get_next_fire_time(None, face + timedelta(microseconds=1))
+        if face is None:
             return
-        second_time = moment.fold == 1 and _is_ambiguous(moment)
-        # Local arithmetic would fall back into the hour that comes twice.
-        start = moment.astimezone(UTC) + timedelta(microseconds=1)
-        if moment > after and not second_time:
-            yield moment.astimezone(UTC)
+        moment = _moment(face.replace(tzinfo=None), zone)
+        if moment > until:
+            return
+        # All that falls into the jump is due at its end, once.
+        if moment > last:
+            last = moment
+            yield moment
 
 
-def _is_ambiguous(moment: datetime) -> bool:
-    return moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset()
+def _moment(face: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment at which the clock shows this time or, after a jump, a later."""
+    moment = face.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None, fold=0) == face:
+        return moment
+    before = face.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    offset = before.astimezone(zone).utcoffset()
+    # The clocks jump between these two, on a whole second.
+    while moment - before > timedelta(seconds=1):
+        middle = before + (moment - before) // timedelta(seconds=2) * _SECOND
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            moment = middle
+    return moment
 
 
 class ScheduleClock:
@@ -96,10 +118,14 @@ class ScheduleClock:
     def _tick(self, connection: Connection, now: datetime) -> int:
         if not self._hold_lease(connection, now):
             return 0
-        return sum(
-            _begin_due(connection, schedule, now)
-            for schedule in schedules.all_of_them(connection)
-        )
+        begun = 0
+        for schedule in schedules.all_of_them(connection):
+            try:
+                begun += _begin_due(connection, schedule, now)
+            except (ValueError, ZoneInfoNotFoundError):
+                # One line that can't be read must not stop the other schedules.
+                log.exception("schedule_unusable", schedule=schedule.name)
+        return begun
 
     def _hold_lease(self, connection: Connection, now: datetime) -> bool:
         if self._lease is not None:
