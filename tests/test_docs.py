@@ -179,10 +179,10 @@ def test_a_command_is_told(command: str) -> None:
 
 
 def arguments_of(line: str) -> list[str] | None:
-    """What the program is given by a typed line; None for other uses of `run`."""
-    first, *words = shlex.split(line)
+    """What a command is given by a typed line; None where it is no command's line."""
+    first, *words = shlex.split(line.removesuffix(" --help"))
     if first == "rapport":
-        return words
+        return words or None
     known = re.findall(r"^#:   (\w+)", text_of("run"), flags=re.M)
     assert words[0] in known, f"./run does not know {words[0]}"
     if words[0] == "rapport":
