@@ -53,7 +53,12 @@ async def _serve(
     from bot.service import BotService
 
     bot = BotService(
-        program.database, program.clock, program.settings, program.data_directory
+        program.database,
+        program.clock,
+        program.settings,
+        program.data_directory,
+        # On SQLite nobody else can serve, so a lease left behind is a dead one's.
+        alone=program.database.is_sqlite,
     )
     server = _server(program, bot, maildir, setup_code)
     serving = asyncio.ensure_future(server.serve())

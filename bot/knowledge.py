@@ -99,11 +99,13 @@ class Knowledge:
             self._company,
         )
 
-    async def understand(self, text: str, language: str) -> Understanding:
-        """What a text means; a question waits for the first model for a moment."""
+    async def understand(
+        self, text: str, language: str, *, patient: bool = True
+    ) -> Understanding:
+        """What a text means; a patient question waits for the first model."""
         await self._read.wait()
         found = self._ask(text, language)
-        if found.kind is Kind.UNREADY and self.problem is None:
+        if found.kind is Kind.UNREADY and patient and self.problem is None:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await self._trained.wait()

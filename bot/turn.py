@@ -114,7 +114,10 @@ async def understand(parts: Parts, update: Update, customer: Customer) -> Event:
     if not update.text:
         return Unreadable()
     language = _language(parts, update, customer)
-    return Said(update.text, await parts.knowledge.understand(update.text, language))
+    # What is written to a person must reach them at once, model or not.
+    bot_speaks = await parts.database.read(lambda c: _bot_speaks(c, update))
+    found = await parts.knowledge.understand(update.text, language, patient=bot_speaks)
+    return Said(update.text, found)
 
 
 async def apologise(parts: Parts, stored: Stored, error: str) -> None:
@@ -251,6 +254,11 @@ def _reachable(
         return None
     address = customers.address_of(connection, found.id, update.channel)
     return None if address is None else found
+
+
+def _bot_speaks(connection: Connection, update: Update) -> bool:
+    found = conversations.find(connection, update.channel, update.address)
+    return found is None or found.owner is Owner.BOT
 
 
 def _conversation(

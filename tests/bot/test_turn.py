@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from bot import turn
 from bot.turn import Turns, handle_turn
 from core.model import Channel, IdentityKind, MessageState, Owner, Sender
 from storage import customers, inbox
+from storage.database import Database
 from storage.inbox import Stored
 from tests.bot.house import TEST, House
 
@@ -208,3 +212,18 @@ def parts_of(house: House) -> turn.Parts:
     return turn.Parts(
         service.database, service.clock, service.recorder, service.knowledge
     )
+
+
+async def test_words_to_a_person_do_not_wait_for_the_model(
+    database: Database, tmp_path: Path
+) -> None:
+    house = House(database, tmp_path)
+    await house.service.knowledge.prepare()
+    await house.say(button="human")
+
+    # Without a model a question to the bot would wait for far longer.
+    async with asyncio.timeout(20):
+        await house.say("it is broken")
+
+    assert [m.text for m in house.thread()][-1] == "it is broken"
+    assert house.waiting_updates() == 0
