@@ -6,9 +6,14 @@ from pathlib import Path
 
 from app.serve import say
 from app.wiring import TEMPLATES, Program
-from content.files import CampaignSource, read_campaign, write_campaign
+from content.files import (
+    CampaignSource,
+    read_campaign,
+    read_layout,
+    write_campaign,
+)
 from core.model import system
-from outreach.campaigns import newest_campaign, push_campaign
+from outreach.campaigns import newest_campaign, push_campaign, set_schedules
 from storage import versions
 from storage.database import Connection
 from storage.versions import ContentKind, Version
@@ -21,12 +26,14 @@ BASE_FILE = ".version"
 def push(program: Program, key: str, templates: Path | None) -> None:
     """Make a version from files; refuse what somebody has changed since the pull."""
     root = templates or TEMPLATES
-    source = read_campaign(root, key)
+    source = _with_layout(read_campaign(root, key))
     now, languages = program.clock.now(), program.settings.shop.languages
 
     def work(connection: Connection) -> Version:
         base = _base(connection, root, key)
-        return push_campaign(connection, source, languages, now, base)
+        version = push_campaign(connection, source, languages, now, base)
+        set_schedules(connection, program.settings, now)
+        return version
 
     version = program.database.write_now(COMMAND_LINE, work)
     _note(root, key, version.version)
@@ -40,6 +47,13 @@ def pull(program: Program, key: str, templates: Path | None) -> None:
     folder = write_campaign(root, CampaignSource(key, version.files))
     _note(root, key, version.version)
     say(f"Version {version.version} of {key} is in {folder}")
+
+
+def _with_layout(source: CampaignSource) -> CampaignSource:
+    """The campaign with the shipped mail layout, where its folder has none."""
+    if any(name.startswith("layout/") for name in source.files):
+        return source
+    return CampaignSource(source.key, {**source.files, **read_layout(TEMPLATES)})
 
 
 def _base(connection: Connection, root: Path, key: str) -> int:

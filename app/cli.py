@@ -26,10 +26,14 @@ cli = typer.Typer(
 campaign_commands = typer.Typer(no_args_is_help=True, help="Campaigns as versions.")
 knowledge_commands = typer.Typer(no_args_is_help=True, help="What the bot knows.")
 report_commands = typer.Typer(no_args_is_help=True, help="Figures.")
+held_commands = typer.Typer(
+    no_args_is_help=True, help="Messages in doubt, which a person decides about."
+)
 staff_commands = typer.Typer(no_args_is_help=True, help="Who may sign in.")
 cli.add_typer(campaign_commands, name="campaign")
 cli.add_typer(knowledge_commands, name="knowledge")
 cli.add_typer(report_commands, name="report")
+cli.add_typer(held_commands, name="held")
 cli.add_typer(staff_commands, name="staff")
 
 Config = Annotated[
@@ -108,18 +112,33 @@ def run(
 
 @cli.command(name="import")
 def import_(
-    file: Annotated[str, typer.Argument(help="A CSV file, or - for standard input.")],
-    mapping: Annotated[str, typer.Option(help="A shipped mapping, or a file.")],
+    file: Annotated[
+        str | None, typer.Argument(help="A CSV file, or - for standard input.")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="A shipped mapping, or a file.")
+    ] = None,
     source: Annotated[
         str | None, typer.Option(help="Where the rows come from.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="Show all imports.")] = False,
+    close: Annotated[
+        int | None, typer.Option(help="Give this unfinished import up.")
     ] = None,
     config: Config = None,
 ) -> None:
     """Read customers, products, orders or opt-outs from a file."""
-    from app.importing import import_command
+    from app import importing
 
     settings, _ = _settings(config)
-    raise typer.Exit(import_command(settings, file, mapping, source))
+    if show:
+        raise typer.Exit(importing.list_imports_command(settings))
+    if close is not None:
+        raise typer.Exit(importing.close_import_command(settings, close))
+    if file is None or mapping is None:
+        message = "a file and --mapping are needed, or --list, or --close"
+        raise typer.BadParameter(message)
+    raise typer.Exit(importing.import_command(settings, file, mapping, source))
 
 
 @cli.command()
@@ -243,6 +262,36 @@ def report_runs(config: Config = None) -> None:
 
     with _program(config) as program:
         show_runs(program)
+
+
+Ids = Annotated[list[int], typer.Argument(help="Numbers of `held list`.")]
+
+
+@held_commands.command(name="list")
+def list_held(config: Config = None) -> None:
+    """Messages that may or may not have arrived."""
+    from app.commands import show_held
+
+    with _program(config) as program:
+        show_held(program)
+
+
+@held_commands.command(name="resend")
+def resend_held(ids: Ids, config: Config = None) -> None:
+    """Send these again: somebody may get one twice."""
+    from app.commands import settle_held
+
+    with _program(config) as program:
+        raise typer.Exit(settle_held(program, ids, resend=True))
+
+
+@held_commands.command(name="accept")
+def accept_held(ids: Ids, config: Config = None) -> None:
+    """Take these as sent: somebody may get nothing."""
+    from app.commands import settle_held
+
+    with _program(config) as program:
+        raise typer.Exit(settle_held(program, ids, resend=False))
 
 
 @staff_commands.command(name="add")

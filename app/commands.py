@@ -7,6 +7,7 @@ import getpass
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -137,10 +138,37 @@ def show_runs(program: Program) -> None:
 
     now = program.clock.now()
     reports = [
-        program.database.read_now(lambda c, r=run: report_run(c, r.id, now))  # type: ignore[misc]
+        program.database.read_now(partial(report_run, run_id=run.id, now=now))
         for run in program.database.read_now(lambda c: runs.newest(c, limit=10))
     ]
     show_run_table(reports)
+
+
+def show_held(program: Program) -> None:
+    """`rapport held list`: what a person must decide."""
+    from app.tables import show_held_table
+    from storage import deliveries
+
+    show_held_table(program.database.read_now(deliveries.held))
+
+
+def settle_held(program: Program, ids: Sequence[int], *, resend: bool) -> int:
+    """`rapport held resend | accept`: 1 where one of the rows is not held."""
+    from storage import deliveries
+
+    now, unknown = program.clock.now(), []
+    for each in ids:
+        settled = program.database.write_now(
+            COMMAND_LINE,
+            partial(
+                deliveries.decide_uncertain, delivery_id=each, resend=resend, now=now
+            ),
+        )
+        unknown += [] if settled else [each]
+    say(f"{len(ids) - len(unknown)} settled.")
+    if unknown:
+        say(f"Not held: {', '.join(map(str, unknown))}. See: rapport held list")
+    return int(bool(unknown))
 
 
 def add_member(program: Program, email: str, name: str, role: str) -> None:
@@ -183,9 +211,16 @@ def bring_back(settings: Settings, file: Path, *, only_check: bool) -> None:
     from storage.backup import check, restore
 
     if only_check:
-        say(str(check(file)))
+        contents = check(file)
+        rows = sum(contents.rows.values())
+        say(f"Sound: {rows:,} rows in {len(contents.rows)} tables.")
         return
-    say(str(restore(settings.storage.url, file, datetime.now(UTC))))
+    done = restore(settings.storage.url, file, datetime.now(UTC))
+    say(f"{sum(done.contents.rows.values()):,} rows are back.")
+    if done.replaced is not None:
+        say(f"What was there before is kept as {done.replaced}")
+    if done.paused_runs:
+        say(f"{done.paused_runs} runs are paused: look before you resume them.")
 
 
 def upgrade_database(settings: Settings) -> None:
@@ -194,7 +229,11 @@ def upgrade_database(settings: Settings) -> None:
 
     with _database(settings) as database:
         folder = settings.storage.data_directory / "backups"
-        say(str(upgrade(database, folder, datetime.now(UTC))))
+        done = upgrade(database, folder, datetime.now(UTC))
+    if done.backup is None:
+        say(f"Nothing to do: the schema is {done.after} already.")
+    else:
+        say(f"From schema {done.before} to {done.after}; the backup is {done.backup}")
 
 
 def _all_campaigns(program: Program) -> list[str]:

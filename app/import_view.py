@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -20,6 +20,7 @@ from rich.table import Table
 from app.importing import Outcome, Report, Step
 from core.clock import Clock
 from core.records import RecordKind
+from storage.ingest import Import
 
 LINE_EVERY_SECONDS = 10.0
 
@@ -104,6 +105,16 @@ def show_outcome(outcome: Outcome) -> None:
     if outcome.rejects is not None and row.progress.rows_rejected:
         console.print(f"Rejected rows: {outcome.rejects}", soft_wrap=True)
     console.print(f"Next: {NEXT[row.kind]}")
+
+
+def show_imports(rows: Sequence[Import]) -> None:
+    """Every import, as a table on standard output."""
+    table = Table("id", "file", "kind", "source", "state", "rows", box=None)
+    table.columns[-1].justify = "right"
+    for row in rows:
+        read = f"{row.progress.rows_read:,}"
+        table.add_row(str(row.id), row.file_name, row.kind, row.source, row.state, read)
+    Console().print(table if rows else "Nothing was imported yet.")
 
 
 def _summary(outcome: Outcome) -> Table:

@@ -200,6 +200,16 @@ def import_command(
     return EXIT_REJECTS if outcome.row.progress.rows_rejected else EXIT_OK
 
 
+def list_imports_command(settings: Settings) -> int:
+    """Show every import and what became of it."""
+    from app.import_view import show_imports
+
+    with open_database(settings.storage.url) as database:
+        prepare(database)
+        show_imports(database.read_now(ingest.all_imports))
+    return EXIT_OK
+
+
 def close_import_command(
     settings: Settings, import_id: int, clock: Clock | None = None
 ) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from core.model import system
 from storage import jobs, schedules
 from storage.database import Connection, Database
 from storage.jobs import Job
+from storage.lease import new_holder
 
 log = get_logger("runner")
 RUNNER = system("runner")
+PIPELINE = "pipeline"
 POLL_SECONDS = 1.0
 ERROR_CHARACTERS = 2000
 
@@ -32,15 +35,15 @@ class JobRunner:
         self._clock = clock
         self._config = config
         self._lease_seconds = lease_seconds
-        self._worker = f"runner-{os.getpid()}"
+        self._worker = new_holder()
         self._stopping = asyncio.Event()
         self._child: asyncio.subprocess.Process | None = None
 
     def stop(self) -> None:
         """End the job under way; another runner takes it up."""
         self._stopping.set()
-        if self._child is not None and self._child.returncode is None:
-            self._child.terminate()
+        if self._child is not None:
+            _end(self._child)
 
     async def run_for_ever(self) -> None:
         """Work until `stop`."""
@@ -70,27 +73,37 @@ class JobRunner:
 
     async def _run(self, job: Job) -> str | None:
         """None where the child ended well, else the end of what it said."""
-        arguments = _command(job.kind, job.payload)
+        if job.kind != PIPELINE:
+            return f"unknown job kind: {job.kind}"
         self._child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "app.cli",
-            *arguments,
+            *_command(job.payload),
             env={**os.environ, "RAPPORT_CONFIG": str(self._config)},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
-        talking = asyncio.ensure_future(self._child.communicate())
-        while not talking.done():
-            await asyncio.wait({talking}, timeout=self._lease_seconds / 3)
-            if not talking.done() and not await self._keep(job):
-                self._child.terminate()
-        _, said = talking.result()
+        try:
+            said = await self._listen(job, self._child)
+        finally:
+            # Whatever ended the waiting, no child works on without its runner.
+            _end(self._child)
         if self._child.returncode == 0:
             return None
-        tail = said.decode(errors="replace")[-ERROR_CHARACTERS:].strip()
         log.warning("job_ended_badly", job=job.id, code=self._child.returncode)
+        tail = said[-ERROR_CHARACTERS:].strip()
         return tail or f"ended with code {self._child.returncode}"
+
+    async def _listen(self, job: Job, child: asyncio.subprocess.Process) -> str:
+        """All that the child says; meanwhile the job stays ours, or the child ends."""
+        talking = asyncio.ensure_future(child.communicate())
+        while not talking.done():
+            await asyncio.wait({talking}, timeout=self._lease_seconds / 3)
+            if self._stopping.is_set() or not await self._keep(job):
+                _end(child)
+        _, said = talking.result()
+        return said.decode(errors="replace")
 
     async def _keep(self, job: Job) -> bool:
         now = self._clock.now()
@@ -116,11 +129,14 @@ class JobRunner:
             log.warning("job_taken_over", job=job.id)
 
 
-def _command(kind: str, payload: dict[str, Any]) -> list[str]:
-    """The command line of a job; each kind is one command of the program."""
-    if kind != "pipeline":
-        message = f"unknown job kind: {kind}"
-        raise ValueError(message)
+def _end(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is None:
+        with suppress(ProcessLookupError):
+            child.terminate()
+
+
+def _command(payload: dict[str, Any]) -> list[str]:
+    """The command line of a pass of the pipeline; the serving process sends."""
     arguments = ["run", "--no-send"]
     for key in payload["campaigns"]:
         arguments += ["--campaign", key]

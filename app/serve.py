@@ -6,14 +6,16 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from app.housekeeping import Housekeeper
 from app.runner import JobRunner
 from app.single import only_server
 from app.wiring import Program, make_composer, make_mail_channel, make_sender
 from core.log import get_logger
 from core.model import Channel, ChannelPort, system
 from outreach.schedule import ScheduleClock
+from storage.lease import new_holder
 
 if TYPE_CHECKING:
     import uvicorn
@@ -75,6 +77,14 @@ async def _serve(
     await work.stop()
 
 
+class Part(Protocol):
+    """Something that works until it is told to stop."""
+
+    async def run_for_ever(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class _Work:
     """All that goes on behind the pages."""
 
@@ -86,13 +96,15 @@ class _Work:
             Channel.EMAIL: make_mail_channel(program),
             **bot.ports,
         }
-        self._sender = make_sender(
-            program, make_composer(program.settings), self._channels
+        composer = make_composer(program.settings)
+        database, clock = program.database, program.clock
+        hours = program.settings.web.session_absolute_hours
+        self._parts: tuple[Part, ...] = (
+            make_sender(program, composer, self._channels),
+            ScheduleClock(database, clock, new_holder(), seconds),
+            JobRunner(database, clock, config, seconds),
+            Housekeeper(database, clock, hours),
         )
-        self._clock = ScheduleClock(
-            program.database, program.clock, f"process-{id(self)}", seconds
-        )
-        self._runner = JobRunner(program.database, program.clock, config, seconds)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -105,11 +117,11 @@ class _Work:
         await self._bot.start()
         self._tasks = [
             asyncio.create_task(part.run_for_ever(), name=type(part).__name__)
-            for part in (self._sender, self._clock, self._runner)
+            for part in self._parts
         ]
 
     async def stop(self) -> None:
-        for part in (self._sender, self._clock, self._runner):
+        for part in self._parts:
             part.stop()
         await self._bot.stop()
         done, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analytics.service import Duration, ServiceNumbers
     from outreach.monitor import RunReport
     from outreach.pipeline import Report
+    from storage.deliveries import Held
     from storage.results import CampaignRow
 
 _console = Console(highlight=False)
@@ -76,6 +77,24 @@ def show_campaign_table(rows: Sequence[CampaignRow]) -> None:
             str(row.version),
             str(row.runs_count),
             f"{row.accepted_count:,}",
+        )
+    _console.print(table)
+
+
+def show_held_table(rows: Sequence[Held]) -> None:
+    """Messages in doubt."""
+    if not rows:
+        Console(stderr=True).print("Nothing is held.")
+        return
+    table = _table("Held", "id", "campaign", "customer", "channel", "why", "since")
+    for row in rows:
+        table.add_row(
+            str(row.delivery_id),
+            row.campaign_key,
+            str(row.customer_id),
+            row.channel,
+            _words(row.reason or UNKNOWN),
+            f"{row.since:%Y-%m-%d %H:%M} UTC",
         )
     _console.print(table)
 

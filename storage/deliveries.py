@@ -333,6 +333,39 @@ def expire(connection: Connection, now: datetime) -> int:
     ).rowcount
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One message in doubt."""
+
+    delivery_id: int
+    campaign_key: str
+    customer_id: int
+    channel: Channel
+    reason: str | None
+    since: datetime
+
+
+def held(connection: Connection) -> list[Held]:
+    """Every row that a person must decide about, oldest first."""
+    rows = connection.execute(
+        select(deliveries, campaign_runs.c.campaign_key)
+        .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
+        .where(deliveries.c.state == DeliveryState.UNCERTAIN)
+        .order_by(deliveries.c.id)
+    )
+    return [
+        Held(
+            row.id,
+            row.campaign_key,
+            row.customer_id,
+            Channel(row.channel),
+            row.reason,
+            row.ended_at or row.planned_at,
+        )
+        for row in rows
+    ]
+
+
 def decide_uncertain(
     connection: Connection, delivery_id: int, *, resend: bool, now: datetime
 ) -> bool:

@@ -92,16 +92,30 @@ async def _try(
         return None, until
     known = await service.database.read(lambda c: staff.credentials(c, email))
     stored = known[1] if known else None
-    if await passwords.verify(stored, password[: passwords.LENGTH_MOST]) and known:
+    typed = password[: passwords.LENGTH_MOST]
+    if await passwords.verify(stored, typed) and known:
         await service.database.write(
             ACTOR, lambda c: staff.clear_failures(c, subjects[0])
         )
+        await _renew_hash(service, known[0], known[1], typed)
         return known[0], None
     old = now - passwords.WINDOW
     await service.database.write(
         ACTOR, lambda c: staff.record_failure(c, subjects, now, old)
     )
     return None, None
+
+
+async def _renew_hash(
+    service: Services, member: Member, stored: str, password: str
+) -> None:
+    """Bring a hash up to today's strength while the password is at hand."""
+    if not passwords.needs_new_hash(stored):
+        return
+    renewed = await asyncio.to_thread(passwords.hash_password, password)
+    await service.database.write(
+        ACTOR, lambda c: staff.change_password_hash(c, member.id, renewed)
+    )
 
 
 def _subjects(request: Request, email: str) -> list[str]:
