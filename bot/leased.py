@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import Awaitable, Callable
 
 from core.clock import Clock
@@ -20,11 +17,6 @@ from storage.lease import Lease
 MARGIN_RATIO = 0.2
 
 log = get_logger("lease")
-
-
-def holder_name() -> str:
-    """A name for this process that no other has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Leased:
@@ -51,7 +43,7 @@ class Leased:
         self._seconds = seconds
         self._granted = granted
         self._alone = alone
-        self._holder = holder_name()
+        self._holder = leases.new_holder()
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do the work whenever the lease is ours; another process waits here."""

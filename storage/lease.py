@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +23,11 @@ class Lease:
     holder: str
     fence: int
     expires_at: datetime
+
+
+def new_holder() -> str:
+    """A name for this process that no other has, here or on another machine."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def acquire(
