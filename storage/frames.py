@@ -16,7 +16,6 @@ from typing import Any
 import pandas as pd
 from babel.core import get_global
 from sqlalchemy import Connection, Select, case, func, select
-from sqlalchemy.orm import aliased
 
 from core.model import ImportState, OrderKind, Sender
 from storage import schema
@@ -359,7 +358,7 @@ def service_frames(connection: Connection, since: datetime) -> ServiceFrames:
     )
 
 
-_people = aliased(schema.customers, name="people")
+_people = schema.customers.alias("people")
 
 
 def _with_customer(table: Any) -> Any:

@@ -225,5 +225,5 @@ async def test_words_to_a_person_do_not_wait_for_the_model(
     async with asyncio.timeout(20):
         await house.say("it is broken")
 
-    assert [m.text for m in house.thread()][-1] == "it is broken"
+    assert "it is broken" in [m.text for m in house.thread()]
     assert house.waiting_updates() == 0
