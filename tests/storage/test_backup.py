@@ -166,11 +166,20 @@ def test_a_running_program_is_not_overwritten(
 
 
 @sqlite_only
-def test_a_process_that_has_the_file_open_is_seen(filled: str, tmp_path: Path) -> None:
+def test_a_process_that_writes_to_the_file_is_seen(filled: str, tmp_path: Path) -> None:
     file = make_backup(filled, tmp_path)
-    target = filled.removeprefix("sqlite:///")
-    with Child("hold_lock", target) as child:
+    with Child("hold_lock", filled.removeprefix("sqlite:///")) as child:
         assert child.hear() == "locked"
+
+        with pytest.raises(StillRunning, match="open"):
+            restore(filled, file, LATER)
+
+
+@sqlite_only
+def test_an_idle_program_without_a_lease_is_seen(filled: str, tmp_path: Path) -> None:
+    file = make_backup(filled, tmp_path)
+    with Child("write_many", filled, "1", "1") as child:
+        assert child.hear() == "ready"
 
         with pytest.raises(StillRunning, match="open"):
             restore(filled, file, LATER)
