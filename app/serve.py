@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +16,7 @@ from app.housekeeping import Housekeeper
 from app.runner import JobRunner
 from app.single import only_server
 from app.wiring import Program, make_composer, make_mail_channel, make_sender
+from core.errors import Problem, SettingsError
 from core.log import get_logger
 from core.model import Channel, ChannelPort, system
 from outreach.schedule import ScheduleClock
@@ -40,6 +45,7 @@ async def serve(
     Raises
     ------
     AlreadyServed : another process serves this SQLite file
+    SettingsError : another program listens at this address
     """
     with only_server(program.database.file):
         await _serve(program, config, on_up, maildir, setup_code)
@@ -62,19 +68,57 @@ async def _serve(
         # On SQLite nobody else can serve, so a lease left behind is a dead one's.
         alone=program.database.is_sqlite,
     )
+    listener = _listen(program.settings.web.host, program.settings.web.port)
     server = _server(program, bot, maildir, setup_code)
-    serving = asyncio.ensure_future(server.serve())
-    while not server.started:
-        if serving.done():
-            await serving
-            return
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
     work = _Work(program, config, bot)
-    await work.start()
-    await on_up(f"http://{program.settings.web.host}:{port}")
-    await serving
-    await work.stop()
+    with _signals_end(server):
+        serving = asyncio.ensure_future(server.serve([listener]))
+        try:
+            while not server.started:
+                if serving.done():
+                    return
+                await asyncio.sleep(0.01)
+            await work.start()
+            port = listener.getsockname()[1]
+            await on_up(f"http://{program.settings.web.host}:{port}")
+        except BaseException:
+            server.should_exit = True
+            raise
+        finally:
+            await serving
+            await work.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        problem = Problem(
+            f"pages can't be served at {host}:{port}",
+            os.strerror(error.errno) if error.errno else str(error),
+            hint="Choose another web.port or web.host; port 0 takes a free one.",
+        )
+        raise SettingsError(problem) from error
+
+
+@contextmanager
+def _signals_end(server: uvicorn.Server) -> Iterator[None]:
+    """Let SIGTERM and Ctrl+C end the pages, and everything else after them."""
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        server.force_exit = server.should_exit  # whoever asks twice is in a hurry
+        server.should_exit = True
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, ask)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 class Part(Protocol):
@@ -121,6 +165,8 @@ class _Work:
         ]
 
     async def stop(self) -> None:
+        if not self._tasks:
+            return
         for part in self._parts:
             part.stop()
         await self._bot.stop()
@@ -155,7 +201,15 @@ def _server(
             maildir=maildir,
         )
     )
-    return uvicorn.Server(
+
+    class Server(uvicorn.Server):
+        """Leaves signals to us: its own way ends the process before the work is."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    return Server(
         uvicorn.Config(
             app,
             host=settings.web.host,
