@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,13 @@ class JobRunner:
     async def step(self) -> bool:
         """Take and run one job; False where none waits."""
         now = self._clock.now()
-        job = await self._database.write(
-            RUNNER, lambda c: jobs.claim(c, self._worker, now, self._lease_seconds)
-        )
+
+        def take(connection: Connection) -> Job | None:
+            for lost in jobs.give_up(connection, now):
+                _end_occurrence(connection, lost, now, jobs.GIVEN_UP)
+            return jobs.claim(connection, self._worker, now, self._lease_seconds)
+
+        job = await self._database.write(RUNNER, take)
         if job is None:
             return False
         log.info("job_begun", job=job.id, kind=job.kind)
@@ -120,8 +125,7 @@ class JobRunner:
 
         def work(connection: Connection) -> None:
             jobs.finish(connection, job, now, error)
-            if occurrence_id := job.payload.get("occurrence_id"):
-                schedules.finish(connection, occurrence_id, now, error)
+            _end_occurrence(connection, job, now, error)
 
         try:
             await self._database.write(RUNNER, work)
@@ -133,6 +137,13 @@ def _end(child: asyncio.subprocess.Process) -> None:
     if child.returncode is None:
         with suppress(ProcessLookupError):
             child.terminate()
+
+
+def _end_occurrence(
+    connection: Connection, job: Job, now: datetime, error: str | None
+) -> None:
+    if occurrence_id := job.payload.get("occurrence_id"):
+        schedules.finish(connection, occurrence_id, now, error)
 
 
 def _command(payload: dict[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from storage.dialect import skip_locked, upsert
 from storage.schema import jobs
 
 ATTEMPTS_MAX = 3
+GIVEN_UP = f"its process ended {ATTEMPTS_MAX} times without a result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,10 @@ def claim(
 ) -> Job | None:
     """The oldest job that waits or whose worker fell silent; None if there is none."""
     stalled = (jobs.c.state == JobState.RUNNING) & (jobs.c.lease_until <= now)
-    _give_up(connection, stalled, now)
+    worth_a_try = stalled & (jobs.c.attempts < ATTEMPTS_MAX)
     query = (
         select(jobs.c.id)
-        .where(or_(jobs.c.state == JobState.QUEUED, stalled))
+        .where(or_(jobs.c.state == JobState.QUEUED, worth_a_try))
         .order_by(jobs.c.id)
         .limit(1)
     )
@@ -103,20 +104,26 @@ def finish(
     changes.record(connection, "job", job.id, now, state=state)
 
 
-def _give_up(connection: Connection, stalled: Any, now: datetime) -> None:
-    # A job that took its worker down with it so often would do so again.
-    given_up = connection.scalars(
+def give_up(connection: Connection, now: datetime) -> list[Job]:
+    """End the jobs that took their workers down too often; returns them.
+
+    What has done so three times would do so again.
+    """
+    rows = connection.execute(
         update(jobs)
-        .where(stalled, jobs.c.attempts >= ATTEMPTS_MAX)
-        .values(
-            state=JobState.FAILED,
-            error=f"its process ended {ATTEMPTS_MAX} times without a result",
-            finished_at=now,
+        .where(
+            jobs.c.state == JobState.RUNNING,
+            jobs.c.lease_until <= now,
+            jobs.c.attempts >= ATTEMPTS_MAX,
         )
-        .returning(jobs.c.id)
+        .values(state=JobState.FAILED, error=GIVEN_UP, finished_at=now)
+        .returning(jobs)
     ).all()
-    for job_id in given_up:
-        changes.record(connection, "job", job_id, now, state=JobState.FAILED)
+    for row in rows:
+        changes.record(connection, "job", row.id, now, state=JobState.FAILED)
+    return [
+        Job(row.id, row.kind, row.payload, row.claimed_by, row.attempts) for row in rows
+    ]
 
 
 def _change_own(connection: Connection, job: Job, values: dict[str, Any]) -> None:

@@ -240,6 +240,7 @@ inbox = Table(
     # Why a stored update led to no turn; a person can see and replay it.
     _text("error"),
     UniqueConstraint("source", "external_id"),
+    Index("ix_inbox_customer", "customer_id"),
     Index(
         "ix_inbox_unhandled",
         "id",
@@ -281,6 +282,7 @@ conversations = Table(
     _at("due_at", required=False),
     _word("due_event", required=False),
     UniqueConstraint("channel", "address"),
+    Index("ix_conversations_customer", "customer_id"),
     CheckConstraint(
         "(owner = 'agent') = (owner_staff_id IS NOT NULL)", name="agent_is_named"
     ),
@@ -323,6 +325,7 @@ messages = Table(
     _at("created_at"),
     _at("sent_at", required=False),
     UniqueConstraint("inbox_id", "ordinal"),
+    Index("ix_messages_episode", "episode_id"),
     Index("ix_messages_conversation", "conversation_id", "id"),
     Index("ix_messages_state", "state", "id"),
 )
@@ -496,6 +499,7 @@ customer_features = Table(
     Column("model_run_id", Id, ForeignKey("model_runs.id"), primary_key=True),
     Column("customer_id", Id, ForeignKey("customers.id"), primary_key=True),
     _json("features"),
+    Index("ix_customer_features_customer", "customer_id"),
     sqlite_with_rowid=False,
 )
 
@@ -518,6 +522,7 @@ memberships = Table(
     Column("model_run_id", Id, ForeignKey("model_runs.id"), primary_key=True),
     Column("customer_id", Id, ForeignKey("customers.id"), primary_key=True),
     _to("segments"),
+    Index("ix_memberships_customer", "customer_id"),
     sqlite_with_rowid=False,
 )
 
@@ -548,6 +553,7 @@ recommendations = Table(
     _word("reason"),
     Column("reason_product_id", Id, ForeignKey("products.id")),
     Column("reason_share_ratio", Float),
+    Index("ix_recommendations_customer", "customer_id"),
     sqlite_with_rowid=False,
 )
 

@@ -120,8 +120,11 @@ def test_a_job_that_kills_its_workers_is_given_up(database: Database) -> None:
         claimed(database, "a", moment)
     before = database.read_now(changes.newest_id)
 
-    assert claim(database, "a", moments[-1] + timedelta(hours=1)) is None
+    end = moments[-1] + timedelta(hours=1)
+    assert claim(database, "a", end) is None
+    given_up = database.write_now(TEST, lambda c: jobs.give_up(c, end))
 
+    assert [job.id for job in given_up] == [job_id]
     assert database.read_now(states) == [JobState.FAILED]
     told = database.read_now(lambda c: changes.after(c, before))
     assert [(each.entity_id, each.data["state"]) for each in told] == [

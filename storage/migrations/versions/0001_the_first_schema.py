@@ -380,6 +380,9 @@ def upgrade():
         ),
     )
     with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_conversations_customer", ["customer_id"], unique=False
+        )
         batch_op.create_index("ix_conversations_due", ["due_at"], unique=False)
         batch_op.create_index(
             "ix_conversations_recent", ["open", "last_message_at"], unique=False
@@ -426,6 +429,11 @@ def upgrade():
         ),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("customer_features", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_customer_features_customer", ["customer_id"], unique=False
+        )
+
     op.create_table(
         "deliveries",
         sa.Column("id", dialect.Id, autoincrement=True, nullable=False),
@@ -516,6 +524,7 @@ def upgrade():
         sa.UniqueConstraint("source", "external_id", name=op.f("uq_inbox_source")),
     )
     with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.create_index("ix_inbox_customer", ["customer_id"], unique=False)
         batch_op.create_index(
             "ix_inbox_unhandled",
             ["id"],
@@ -545,6 +554,9 @@ def upgrade():
         ),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("memberships", schema=None) as batch_op:
+        batch_op.create_index("ix_memberships_customer", ["customer_id"], unique=False)
+
     op.create_table(
         "orders",
         sa.Column("id", dialect.Id, autoincrement=True, nullable=False),
@@ -609,6 +621,11 @@ def upgrade():
         ),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("recommendations", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_recommendations_customer", ["customer_id"], unique=False
+        )
+
     op.create_table(
         "delivery_events",
         sa.Column("id", dialect.Id, autoincrement=True, nullable=False),
@@ -803,6 +820,7 @@ def upgrade():
         batch_op.create_index(
             "ix_messages_conversation", ["conversation_id", "id"], unique=False
         )
+        batch_op.create_index("ix_messages_episode", ["episode_id"], unique=False)
         batch_op.create_index("ix_messages_state", ["state", "id"], unique=False)
 
     op.create_table(
