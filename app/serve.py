@@ -20,7 +20,9 @@ from core.errors import Problem, SettingsError
 from core.log import get_logger
 from core.model import Channel, ChannelPort, system
 from outreach.schedule import ScheduleClock
+from storage.database import DatabaseCorrupt
 from storage.lease import new_holder
+from storage.migrate import check_integrity
 
 if TYPE_CHECKING:
     import uvicorn
@@ -72,6 +74,7 @@ async def _serve(
     server = _server(program, bot, maildir, setup_code)
     work = _Work(program, config, bot)
     with _signals_end(server):
+        checking = asyncio.ensure_future(_check_whole(program, server))
         serving = asyncio.ensure_future(server.serve([listener]))
         try:
             while not server.started:
@@ -87,6 +90,19 @@ async def _serve(
         finally:
             await serving
             await work.stop()
+            await checking
+
+
+async def _check_whole(program: Program, server: uvicorn.Server) -> None:
+    """Look at all of a large file beside the work; end where it is damaged."""
+    if program.checked:
+        return
+    try:
+        await asyncio.to_thread(check_integrity, program.database)
+    except DatabaseCorrupt as error:
+        log.error("database_damaged", problem=str(error))  # noqa: TRY400  no trace helps
+        say(str(error))
+        server.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:

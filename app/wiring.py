@@ -33,6 +33,8 @@ class Program:
     clock: Clock
     database: Database
     data_directory: Path
+    # False where the file was too large to be checked in full at the start.
+    checked: bool = True
 
     @property
     def journal_directory(self) -> Path:
@@ -62,10 +64,10 @@ def open_program(settings: Settings, clock: Clock) -> Iterator[Program]:
     configure_logs(settings.log.level, settings.log.format)
     database = open_database(settings.storage.url)
     try:
-        prepare(database)
+        checked = prepare(database)
         directory = settings.storage.data_directory
         directory.mkdir(parents=True, exist_ok=True)
-        program = Program(settings, clock, database, directory)
+        program = Program(settings, clock, database, directory, checked)
         _set_up(program)
         yield program
     finally:
