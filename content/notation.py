@@ -106,13 +106,10 @@ def quiet_hours(value: Any) -> QuietHours:
 
 
 def timezone(value: Any) -> str:
-    written = text(value)
-    if written == "customer":
-        return written
     try:
-        return ZoneInfo(written).key
+        return ZoneInfo(text(value)).key
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Unusable("`customer` or a zone, as Europe/Berlin") from error
+        raise Unusable("a time zone, as Europe/Berlin") from error
 
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

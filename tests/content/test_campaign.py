@@ -33,7 +33,7 @@ kind: promotion
 segment: at-risk
 where: orders_count > 2
 channel: [telegram, email]
-schedule: {cron: "0 10 * * TUE", timezone: customer, catch_up: 6h}
+schedule: {cron: "0 10 * * TUE", timezone: Asia/Shanghai, catch_up: 6h}
 limits: {per_customer: 1 per 14d, per_hour: 2000}
 quiet_hours: "21:00-08:00"
 holdout: 10%
@@ -60,7 +60,7 @@ def test_reads_every_key():
         segment="at-risk",
         where="orders_count > 2",
         channels=(Channel.TELEGRAM, Channel.EMAIL),
-        schedule=Schedule("0 10 * * tue", "customer", timedelta(hours=6)),
+        schedule=Schedule("0 10 * * tue", "Asia/Shanghai", timedelta(hours=6)),
         limits=Limits(Cap(1, timedelta(days=14)), 2000),
         quiet_hours=QuietHours(time(21), time(8)),
         holdout_ratio=0.1,
@@ -145,7 +145,7 @@ def test_unknown_keys_name_line_word_and_nearest(line, word, hint):
         ('schedule: {cron: "0 10 * * TUS"}', "`TUS` is no weekday"),
         ('schedule: {cron: "5-1 10 * * *"}', "`5-1` is no minute"),
         ('schedule: {cron: "*/0 10 * * *"}', "`*/0` is no minute"),
-        ('schedule: {cron: "0 10 * * *", timezone: Mars/Base}', "a zone"),
+        ('schedule: {cron: "0 10 * * *", timezone: Mars/Base}', "a time zone"),
         ("offer: {top: 3}", "`offer.from` is missing"),
         ("offer: {from: model}", "`offer.from` takes one of"),
         ("on_uncertain: resnd", "`on_uncertain` takes one of hold, resend"),
