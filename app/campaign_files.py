@@ -12,6 +12,7 @@ from content.files import (
     read_layout,
     write_campaign,
 )
+from core.errors import CampaignError, Problem
 from core.model import system
 from outreach.campaigns import newest_campaign, push_campaign, set_schedules
 from storage import versions
@@ -60,7 +61,17 @@ def _base(connection: Connection, root: Path, key: str) -> int:
     """The version that the folder was made from; the shipped ones are the first."""
     file = root / "campaigns" / key / BASE_FILE
     if file.exists():
-        return int(file.read_text(encoding="ascii"))
+        text = file.read_text(encoding="utf-8", errors="replace").strip()
+        if text.isascii() and text.isdigit():
+            return int(text)
+        raise CampaignError(
+            Problem(
+                "the number of the version that this folder was pulled as",
+                text,
+                file=file,
+                hint=f"Pull it again: rapport campaign pull {key}",
+            )
+        )
     newest = versions.newest(connection, ContentKind.CAMPAIGN, key)
     return 0 if newest is None else 1
 

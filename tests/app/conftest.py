@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+
+from app.cli import main
 
 VALUES = {
     "storage": {"url": "sqlite:///rapport.db", "data_directory": "."},
@@ -30,3 +35,36 @@ def config(sqlite_template: Path, tmp_path: Path) -> Path:
     with file.open("w") as stream:
         YAML().dump(VALUES, stream)
     return file
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Rapport = Callable[..., Ended]
+
+
+@pytest.fixture
+def rapport(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Rapport:
+    """Runs a command line on the installation."""
+    monkeypatch.setenv("RAPPORT_CONFIG", str(config))
+    monkeypatch.setenv("RAPPORT_LOG__LEVEL", "error")
+    # Wide enough that no table is broken into lines.
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["rapport", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        code = end.value.code
+        return Ended(code if isinstance(code, int) else 1, *capsys.readouterr())
+
+    return run
