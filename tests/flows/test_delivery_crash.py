@@ -10,19 +10,21 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from core.model import RunState
+from core.model import Channel, IdentityKind, RunState
 from outreach.reconcile import Recorded, Verdict
-from storage import deliveries
-from storage.database import Database
+from storage import customers, deliveries
+from storage.database import Connection, Database
 from storage.runs import Run
+from storage.schema import messages
 from tests.flows.worker import Work, start_worker
-from tests.outreach.house import House, campaign
+from tests.outreach.house import NOON, House, campaign, grant
 from tests.servers.checker import check_sink
 from tests.servers.sink import Sink
 from tests.servers.smtp_modes import Modes
@@ -290,3 +292,34 @@ def test_a_running_worker_takes_up_what_a_killed_one_left(scene: Scene) -> None:
     finish(second)
 
     assert_held(scene, kills=1)
+
+
+def join_chat(connection: Connection, count: int) -> None:
+    """Customers who agreed to offers in the web chat."""
+    for number in range(count):
+        person = customers.create(connection, NOON, f"Visitor {number}", "en")
+        address = f"visitor-{number}"
+        customers.add_identity(connection, person, IdentityKind.WEBCHAT, address, NOON)
+        grant(connection, person, Channel.WEBCHAT)
+
+
+@on_sqlite
+@pytest.mark.parametrize("point", ["after_sending", "after_data", "before_commit"])
+def test_a_kill_doubles_nothing_in_the_web_chat(
+    database: Database, tmp_path: Path, point: str
+) -> None:
+    house = House(database, tmp_path)
+    house.write(lambda c: join_chat(c, 30))
+    run = asyncio.run(house.planned(campaign(channel="webchat")))
+    work = Work(database.url, 1, tmp_path / "journals", 10, 30.0, f"{point}:2")
+    work = replace(work, channel=Channel.WEBCHAT)
+
+    was_killed = killed(start_worker(work))
+    finish(start_worker(replace(work, failpoint=None)))
+
+    query = select(messages.c.conversation_id, messages.c.state)
+    arrived = house.read(lambda c: c.execute(query).all())
+    assert was_killed
+    assert house.ends(run) == {"accepted": 30}
+    assert len(arrived) == len({row.conversation_id for row in arrived}) == 30
+    assert {row.state for row in arrived} == {"sent"}

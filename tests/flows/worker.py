@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from bot.webchat import WebChatChannel
 from core.clock import SystemClock
 from core.failpoint import VARIABLE
 from core.log import configure_logs
+from core.model import Channel, ChannelPort
 from outreach.compose import Composer
 from outreach.delivery import Sender
 from outreach.smtp import SmtpChannel
@@ -37,6 +39,7 @@ class Work:
     rows_per_claim: int
     lease_seconds: float
     failpoint: str | None = None
+    channel: Channel = Channel.EMAIL
 
 
 def start_worker(work: Work) -> BaseProcess:
@@ -58,8 +61,10 @@ async def _send(work: Work) -> None:
         work.port, deliveries_per_claim=work.rows_per_claim, retry_first_seconds=0.1
     )
     clock = SystemClock()
-    channel = SmtpChannel(settings.mail, settings.shop.name, clock)
     with open_database(work.url) as database:
+        channel: ChannelPort = SmtpChannel(settings.mail, settings.shop.name, clock)
+        if work.channel is Channel.WEBCHAT:
+            channel = WebChatChannel(database, clock, "en")
         sender = Sender(
             database,
             clock,

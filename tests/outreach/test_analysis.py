@@ -1,0 +1,153 @@
+"""The analysis as a step: what it stores, and that a second pass agrees."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from app.demo.load import load_shop
+from app.demo.shop import make_shop
+from core.clock import SimulatedClock
+from core.settings import Analysis
+from outreach.analysis import Analysed, analyse_customers, clean_customers
+from storage import analysis, schema
+from storage.database import Database, open_database
+from tests.outreach.house import NOON, House
+
+pytestmark = pytest.mark.anyio
+
+CUSTOMERS = 80
+
+
+@dataclass(frozen=True)
+class Twice:
+    """A small shop, analysed on two nights."""
+
+    database: Database
+    first: Analysed
+    second: Analysed
+    keys: list[set[str]]
+
+
+@pytest.fixture(scope="module")
+def twice(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Twice]:
+    folder = tmp_path_factory.mktemp("analysis")
+    file = shutil.copy(sqlite_template, folder / "rapport.db")
+    clock = SimulatedClock(NOON)
+    with open_database(f"sqlite:///{file}") as database:
+        load_shop(database, make_shop(7, NOON, CUSTOMERS), NOON)
+        first = asyncio.run(analyse_customers(database, clock, Analysis()))
+        before = segment_keys(database)
+        clock.advance(timedelta(days=1).total_seconds())
+        second = asyncio.run(analyse_customers(database, clock, Analysis()))
+        yield Twice(database, first, second, [before, segment_keys(database)])
+
+
+def segment_keys(database: Database) -> set[str]:
+    run = database.read_now(lambda c: analysis.current(c, "segments", "behaviour"))
+    assert run is not None
+    found = database.read_now(lambda c: analysis.segments_of(c, run.id))
+    return {each.key for each in found}
+
+
+async def test_everybody_who_bought_belongs_to_a_segment(twice: Twice) -> None:
+    table = schema.orders.c
+    buyers = twice.database.read_now(
+        lambda c: c.scalar(select(func.count(table.customer_id.distinct())))
+    )
+
+    assert twice.first.reasons == ()
+    assert sum(twice.first.segments.values()) == buyers
+
+
+async def test_segments_keep_their_keys_from_night_to_night(twice: Twice) -> None:
+    assert twice.keys[0] == twice.keys[1]
+    assert twice.first.segments == twice.second.segments
+
+
+async def test_every_result_names_its_run_with_a_baseline(twice: Twice) -> None:
+    kinds = [
+        ("features", "customers"),
+        ("segments", "behaviour"),
+        ("recommendations", "blend"),
+    ]
+    found = [
+        twice.database.read_now(lambda c, k=kind, n=name: analysis.current(c, k, n))
+        for kind, name in kinds
+    ]
+
+    assert all(run is not None and run.rows > 0 for run in found)
+    blend = found[-1]
+    assert blend is not None
+    assert blend.metrics
+    assert blend.baseline
+
+
+async def test_the_same_data_gives_the_same_results(twice: Twice) -> None:
+    table = schema.model_runs.c
+    query = select(table.artefact_hash).where(
+        table.kind == "recommendations", table.name == "blend"
+    )
+
+    hashes = twice.database.read_now(lambda c: list(c.scalars(query)))
+
+    assert len(hashes) == 2
+    assert len(set(hashes)) == 1
+
+
+async def test_an_empty_shop_is_a_reason(house: House) -> None:
+    found = await analyse_customers(house.database, house.clock, Analysis())
+
+    assert found.reasons == ("0 orders; an analysis needs 20",)
+    assert (found.customers, found.segments, found.rules) == (0, {}, 0)
+
+
+# --- cleaning -------------------------------------------------------------------------
+
+
+async def test_what_is_certainly_wrong_is_corrected_and_noted(house: House) -> None:
+    [person, *_] = house.people(3)
+    table = schema.customers
+    future = datetime(2090, 1, 1, tzinfo=UTC).date()
+    house.write(
+        lambda c: c.execute(
+            update(table).where(table.c.id == person).values(birth_date=future)
+        )
+    )
+
+    cleaned = await clean_customers(house.database, house.clock)
+    again = await clean_customers(house.database, house.clock)
+
+    born = house.read(lambda c: list(c.scalars(select(table.c.birth_date))))
+    notes = house.read(lambda c: c.execute(select(schema.corrections)).all())
+    assert born == [None, None, None]
+    assert sum(cleaned.changes_by_rule.values()) == len(notes) == 1
+    assert (notes[0].record_id, notes[0].field) == (person, "birth_date")
+    assert notes[0].before.startswith("2090-01-01")
+    assert again.changes_by_rule == {}
+
+
+async def test_what_can_only_be_noted_is_noted_once(house: House) -> None:
+    [person] = house.people(1)
+    later = NOON + timedelta(days=400)
+    table = schema.customers
+    house.write(
+        lambda c: c.execute(
+            update(table).where(table.c.id == person).values(created_at=later)
+        )
+    )
+
+    first = await clean_customers(house.database, house.clock)
+    second = await clean_customers(house.database, house.clock)
+
+    assert sum(first.changes_by_rule.values()) == 1
+    assert second.changes_by_rule == {}
