@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from storage.deliveries import Held
     from storage.results import CampaignRow
 
-_console = Console(highlight=False)
+# What is printed comes from data: brackets in it are no markup.
+_console = Console(highlight=False, markup=False)
 UNKNOWN = "–"
 PAIN_POINTS = 5
 
@@ -26,7 +27,7 @@ PAIN_POINTS = 5
 def show_report(report: Report) -> None:
     """What one pass of the pipeline did."""
     if report.stopped is not None:
-        Console(stderr=True).print(f"Stopped: {report.stopped}")
+        Console(stderr=True, markup=False).print(f"Stopped: {report.stopped}")
         return
     table = _table("Pipeline", "step", "what", "n")
     cleaned = report.cleaned.changes_by_rule if report.cleaned else {}
