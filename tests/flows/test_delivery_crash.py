@@ -38,7 +38,7 @@ ROWS_PER_CLAIM = 5
 POINTS = ("after_claim", "after_sending", "before_data", "after_data", "before_commit")
 PATIENCE_SECONDS = 90.0
 # The whole sweep takes 100 or more; a build does with fewer.
-RANDOM_KILLS = int(os.environ.get("KILLS", "15"))
+RANDOM_KILLS = int(os.environ.get("RANDOM_KILLS", "15"))
 
 
 @dataclass
