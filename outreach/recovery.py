@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.clock import Clock
+from core.failpoint import hit
 from core.log import get_logger
 from core.model import DeliveryState, OnUncertain, RunState, system
 from outreach.failure import after_cancelling
@@ -31,6 +32,7 @@ async def recover(
     settled = 0
     for left in remains(journal_directory):
         settled += await _settle_worker(database, clock, left, boot)
+        hit("after_settling")
         left.path.unlink(missing_ok=True)
     settled += await _settle_expired(database, clock, journal_directory, boot)
     if settled:
