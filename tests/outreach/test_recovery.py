@@ -118,18 +118,31 @@ async def test_a_sleeping_worker_loses_its_rows_with_its_lease(house: House) -> 
     house.clock.advance(LEASE_SECONDS + 1)
 
     await settle(house)
-    late = house.write(
-        lambda c: deliveries.record(
-            c,
-            CLAIM,
-            [Result(each, DeliveryState.ACCEPTED) for each in worker.rows],
-            NOON,
-        )
-    )
 
-    assert late == 0, "an old fence writes nothing"
-    assert house.ends(worker.run)["planned worker_died"] == 3
-    assert house.ends(worker.run)["uncertain worker_died_in_flight"] == 1
+    assert house.ends(worker.run) == {
+        "planned worker_died": 3,
+        "accepted": 1,
+        "deferred deferred_451": 1,
+        "uncertain worker_died_in_flight": 1,
+    }
+    worker.journal.close()
+
+
+@pytest.mark.parametrize("old", [CLAIM, Claim("sender-b", 1), Claim("sender-a", 2)])
+async def test_who_wakes_too_late_writes_nothing(house: House, old: Claim) -> None:
+    worker = await worker_with(house)
+    house.clock.advance(LEASE_SECONDS + 1)
+    await settle(house)
+    new, now = Claim("sender-b", 2), house.clock.now()
+    taken = house.write(lambda c: deliveries.claim(c, new, now, LEASE_SECONDS, 10))
+    late = [Result(row.id, DeliveryState.ACCEPTED) for row in taken]
+
+    written = house.write(lambda c: deliveries.record(c, old, late, now))
+    kept = house.write(lambda c: deliveries.renew(c, old, now, LEASE_SECONDS))
+
+    assert len(taken) == 6
+    assert (written, kept) == (0, 0)
+    assert house.in_state(DeliveryState.CLAIMED) == 6
     worker.journal.close()
 
 
