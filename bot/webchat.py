@@ -123,6 +123,7 @@ class WebChatChannel:
     """Campaign messages into the customer's conversation, each exactly once."""
 
     name = Channel.WEBCHAT
+    ready = True
 
     def __init__(self, database: Database, clock: Clock, language: str) -> None:
         self._database = database

@@ -281,6 +281,10 @@ class ChannelPort(Protocol):
 
     name: Channel
 
+    @property
+    def ready(self) -> bool:
+        """Whether this process may send on the channel now."""
+
     async def send(
         self, envelope: Envelope, before_commit_point: CommitPoint
     ) -> Receipt:

@@ -136,10 +136,13 @@ class Sender:
         )
         try:
             while not self._stopping.is_set():
+                if await self._try_chunk():
+                    continue
+                # A look is a commit too and must not wake itself; what another call
+                # committed meanwhile is found by the next look.
                 woken.clear()
-                if not await self._try_chunk():
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), IDLE_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), IDLE_SECONDS)
             await self.close()
         finally:
             unsubscribe()
@@ -198,6 +201,7 @@ class Sender:
         """Claim due rows; those that may not be sent any more end inside the claim."""
         now, boot_seconds = self._clock.now(), self._clock.boot_seconds()
         limit = self._settings.deliveries_per_claim
+        ready = [name for name, port in self._channels.items() if port.ready]
 
         def work(connection: Connection) -> Taken:
             deliveries.expire(connection, now)
@@ -207,7 +211,7 @@ class Sender:
                 now,
                 self._lease_seconds,
                 limit,
-                self._channels,
+                ready,
             )
             refused = self._composer.recheck(connection, rows, now)
             deliveries.record(connection, self._claim, refused.values(), now)

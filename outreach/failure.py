@@ -19,7 +19,12 @@ from storage.runs import FunnelRow, Run
 FAILURES_MINIMUM = 5
 BOUNCED = "mailbox_unknown"
 # These concern every message alike: no row spends a try, and a person is asked.
-HALTING = {"sign_in_refused": "the mail relay refused our sign-in"}
+HALTING = {
+    "sign_in_refused": "the mail relay refused our sign-in",
+    "sender_refused": "the mail relay refused our sender address",
+}
+# The channel went from this process after the claim: whoever has it goes on.
+NOT_HERE = frozenset({"not_connected", "lease_lost"})
 
 
 def after_failure(
@@ -34,7 +39,7 @@ def after_failure(
         if on_uncertain is OnUncertain.HOLD:
             return Result(row.id, DeliveryState.UNCERTAIN, error.reason)
         return Result(row.id, DeliveryState.PLANNED, error.reason)
-    if error.reason in HALTING:
+    if error.reason in HALTING or error.reason in NOT_HERE:
         return Result(row.id, DeliveryState.PLANNED, error.reason, tried=False)
     if error.permanent:
         return Result(row.id, DeliveryState.REJECTED, error.reason)

@@ -25,7 +25,7 @@ from core.settings import Mail
 # A folded List-Unsubscribe would be encoded, and mailboxes would not find the link.
 # Seven bits pass every relay, also one that does not announce 8BITMIME.
 _POLICY = SMTP_POLICY.clone(max_line_length=998, cte_type="7bit")
-_SHUTTING_DOWN, _GO_ON, _TAKEN = 421, 354, 250
+_SHUTTING_DOWN, _GO_ON, _TAKEN, _FOR_GOOD = 421, 354, 250, 500
 _NOT_AN_ANSWER = -1
 _ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 # RFC 3463: no such mailbox or system, moved away, no mail there, mailbox disabled.
@@ -38,6 +38,7 @@ class SmtpChannel:
     """Sends envelopes through the relay of the settings."""
 
     name = Channel.EMAIL
+    ready = True
 
     def __init__(self, mail: Mail, sender_name: str, clock: Clock) -> None:
         self._mail = mail
@@ -117,12 +118,17 @@ class SmtpChannel:
 
     async def _announce(self, client: SMTP, address: str) -> None:
         """Everything before the text: whatever goes wrong here, nothing was sent."""
+        sender_taken = False
         try:
             await client.mail(self._mail.from_address)
+            sender_taken = True
             await client.rcpt(address)
             reply = await client.execute_command(b"DATA")
         except aiosmtplib.SMTPResponseException as error:
             await self._forget(client, error.code)
+            if not sender_taken and error.code >= _FOR_GOOD:
+                # It speaks of us: nothing is known of the address that comes next.
+                raise _Refused("sender_refused", permanent=False) from error
             raise _refusal(error.code, error.message) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             client.close()
@@ -250,7 +256,7 @@ def _refusal(code: int, text: str, *, about_address: bool = True) -> DeliveryErr
     if code == _SHUTTING_DOWN:
         return _ConnectionGone("relay_shutting_down")
     enhanced = _ENHANCED.match(text)
-    if code < 500:
+    if code < _FOR_GOOD:
         return _Refused(f"deferred_{code}", permanent=False)
     nobody = (
         enhanced[1] in _NOBODY_THERE

@@ -391,6 +391,7 @@ class Broken:
     """A channel with a mistake in it, before or after the commit point."""
 
     name = Channel.EMAIL
+    ready = True
 
     def __init__(self, after_commit_point: bool) -> None:
         self._after = after_commit_point
@@ -422,6 +423,7 @@ class Away:
     """A channel that asks to wait."""
 
     name = Channel.EMAIL
+    ready = True
 
     async def send(self, envelope: Envelope, before_commit_point: CommitPoint) -> Any:
         raise DeliveryError("away", permanent=False)
@@ -448,6 +450,7 @@ class Sleeper:
     """A channel in which the machine is suspended before the message goes out."""
 
     name = Channel.EMAIL
+    ready = True
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -473,6 +476,34 @@ async def test_sends_nothing_once_the_lease_is_over(house: House) -> None:
 
     assert channel.sent == 0
     assert house.ends(run) == {"planned put_back": 5}
+
+
+class Elsewhere(Away):
+    """A channel that another process holds."""
+
+    ready = False
+
+
+async def test_takes_no_row_of_a_channel_that_is_not_here(house: House) -> None:
+    house.people(3)
+    run = await house.planned()
+
+    assert await house.send_chunk(Elsewhere()) == 0
+    assert house.ends(run) == {"planned": 3}
+
+
+async def test_an_idle_sender_does_not_wake_itself(house: House) -> None:
+    commits = []
+    async with house.sender(Away()) as sender:
+        await sender.start()
+        stop = house.database.on_commit(lambda: commits.append(1))
+        working = asyncio.ensure_future(sender.run_for_ever())
+        await asyncio.sleep(0.3)
+        sender.stop()
+        await working
+        stop()
+
+    assert len(commits) <= 3
 
 
 async def test_a_failing_step_is_taken_up_by_the_next(

@@ -9,7 +9,7 @@ import pytest
 from core.errors import DeliveryError, RateLimited
 from core.model import DeliveryState, OnUncertain
 from core.settings import Outreach
-from outreach.failure import after_cancelling, after_failure
+from outreach.failure import HALTING, NOT_HERE, after_cancelling, after_failure
 from storage.deliveries import Result
 from tests.outreach.house import NOON, row_of
 
@@ -63,11 +63,12 @@ def test_the_campaign_decides_about_what_is_in_doubt(
     assert result(error, 4, policy) == Result(1, state, "no_answer_after_data")
 
 
-def test_a_refused_sign_in_costs_no_row_a_try() -> None:
-    error = DeliveryError("sign_in_refused", permanent=False)
+@pytest.mark.parametrize("reason", [*HALTING, *NOT_HERE])
+def test_what_is_not_the_messages_fault_costs_no_row_a_try(reason: str) -> None:
+    error = DeliveryError(reason, permanent=False)
 
     assert result(error, attempts=4) == Result(
-        1, DeliveryState.PLANNED, "sign_in_refused", tried=False
+        1, DeliveryState.PLANNED, reason, tried=False
     )
 
 
