@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from content.campaign import Campaign, OfferFallback, OfferMethod, OfferSource
 from core.clock import Clock
 from core.errors import Problem, did_you_mean
 from core.model import Channel, DeliveryState, RunState, SkipReason, system
 from outreach.compose import Composer, Ready, skipped_state
-from outreach.policy import Send, Skip, decide
+from outreach.policy import Limits, Send, Skip, decide
 from storage import audience, deliveries, offers, runs
 from storage.audience import Candidate
 from storage.database import Connection, Database
@@ -51,9 +52,14 @@ async def plan(database: Database, clock: Clock, composer: Composer, run: Run) -
         )
         if last_id == 0:
             break
-    return await database.write(
-        PLANNER, lambda c: runs.move(c, run.id, RunState.RUNNING, now)
-    )
+    return await database.write(PLANNER, lambda c: _begin_sending(c, run, now))
+
+
+def _begin_sending(connection: Connection, run: Run, now: datetime) -> Run:
+    current = runs.get(connection, run.id) or run
+    if current.state is not RunState.PLANNING:
+        return current  # cancelled meanwhile, or another planner was faster
+    return runs.move(connection, run.id, RunState.RUNNING, now)
 
 
 def _plan_chunk(
@@ -64,6 +70,9 @@ def _plan_chunk(
     now: datetime,
 ) -> int:
     """The last customer of the chunk; 0 where there is nobody left."""
+    run = runs.get(connection, ready.run.id)
+    if run is None or run.state is not RunState.PLANNING:
+        return 0  # a row that joins a cancelled run would stay open for ever
     campaign = ready.compiled.campaign
     ids = audience.customer_ids(
         connection, campaign.segment, after_id, CUSTOMERS_PER_CHUNK
@@ -79,29 +88,42 @@ def _plan_chunk(
     ]
     if campaign.limits.per_hour is not None:
         already = deliveries.count_unended(connection, ready.run.id)
-        rows = list(_spread(rows, campaign.limits.per_hour, already, now))
+        hours = _hours(ready.limits, now)
+        rows = list(_spread(rows, campaign.limits.per_hour, already, hours))
     deliveries.add_planned(connection, ready.run.id, rows, now)
     return ids[-1]
 
 
 def _spread(
-    rows: Iterable[Planned], per_hour: int, already: int, now: datetime
+    rows: Iterable[Planned], per_hour: int, already: int, hours: Iterator[datetime]
 ) -> Iterator[Planned]:
     """The same rows, each hour's worth due an hour after the one before."""
+    hour = next(islice(hours, already // per_hour, None))
     for row in rows:
         if row.state is not DeliveryState.PLANNED:
             yield row
             continue
-        hour = now + timedelta(hours=already // per_hour)
         late = already >= per_hour and (row.due_at is None or row.due_at < hour)
         yield replace(row, due_at=hour) if late else row
         already += 1
+        if already % per_hour == 0:
+            hour = next(hours)
+
+
+def _hours(limits: Limits, now: datetime) -> Iterator[datetime]:
+    """When each hour of sending begins."""
+    # Quiet hours are left out, or all that falls into them would leave at their end.
+    quiet = limits.quiet_hours if limits.is_promotion else None
+    while True:
+        now = (quiet.next_allowed(now) if quiet else None) or now
+        yield now
+        now += timedelta(hours=1)
 
 
 def _row(
     person: Candidate, decision: Send | Skip, items: Sequence[Item], campaign: Campaign
 ) -> Planned:
-    if isinstance(decision, Send) and not items and _needs_items(campaign):
+    if not items and _needs_items(campaign) and _is_assigned(decision):
         decision = Skip(decision.channel, SkipReason.NO_OFFER)
     if isinstance(decision, Skip):
         return _left_out(person, decision.channel, decision.reason)
@@ -114,6 +136,11 @@ def _row(
         {"items": [asdict(item) for item in items]},
         decision.due_at,
     )
+
+
+def _is_assigned(decision: Send | Skip) -> bool:
+    """Whether the customer is in one of the arms that are compared."""
+    return isinstance(decision, Send) or decision.reason is SkipReason.HOLDOUT
 
 
 def _left_out(person: Candidate, channel: Channel, reason: SkipReason) -> Planned:

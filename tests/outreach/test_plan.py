@@ -14,7 +14,7 @@ from core.model import OrderKind, RunState, system
 from outreach import plan as planning
 from outreach.campaigns import begin_run
 from outreach.plan import plan
-from storage import schema
+from storage import runs, schema
 from storage.analysis import NewModelRun, ResultWriter, StoredSegment
 from storage.database import Connection
 from storage.runs import Run
@@ -185,6 +185,38 @@ async def test_so_many_an_hour_are_due(
 
     hours = Counter(due and due - NOON for due in due_times(house, run))
     assert hours == {None: 4, timedelta(hours=1): 4, timedelta(hours=2): 2}
+
+
+async def test_quiet_hours_are_no_hours_of_sending(house: House) -> None:
+    # It is 12:00 in Berlin: an hour's worth now, one at 13:00, the rest at 20:00.
+    house.renew(settings_for(quiet_hours="14:00-20:00"))
+    house.people(10)
+
+    run = await house.planned(campaign(lines="limits: {per_hour: 3}\n"))
+
+    hours = Counter(
+        due and (due - NOON) / timedelta(hours=1) for due in due_times(house, run)
+    )
+    assert hours == {None: 3, 1: 3, 8: 3, 9: 1}
+
+
+async def test_a_run_that_is_cancelled_while_it_is_planned_leaves_no_row_open(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "CUSTOMERS_PER_CHUNK", 3)
+    house.people(9)
+    original = planning._plan_chunk
+
+    def plan_chunk(connection: Connection, ready, *others):
+        reached = original(connection, ready, *others)
+        runs.move(connection, ready.run.id, RunState.CANCELLED, NOON)
+        return reached
+
+    monkeypatch.setattr(planning, "_plan_chunk", plan_chunk)
+    run = await house.planned()
+
+    assert run.state is RunState.CANCELLED
+    assert house.ends(run) == {"cancelled run_cancelled": 3}
 
 
 # --- what a run needs -----------------------------------------------------------------
