@@ -196,13 +196,6 @@ def _held(candidate: Candidate, limits: Limits, now: datetime) -> SkipReason | N
     """Our own limits; a service message knows none of them."""
     if not limits.is_promotion:
         return None
-    if in_holdout(
-        limits.holdout_key,
-        limits.campaign_key,
-        candidate.customer_id,
-        limits.holdout_ratio,
-    ):
-        return SkipReason.HOLDOUT
     if candidate.has_open_conversation:
         return SkipReason.OPEN_CONVERSATION
     low = candidate.last_low_score_at
@@ -212,4 +205,13 @@ def _held(candidate: Candidate, limits: Limits, now: datetime) -> SkipReason | N
     own_full = own_cap is not None and candidate.messages_of_campaign >= own_cap
     if own_full or candidate.messages_in_cap_window >= limits.cap_messages:
         return SkipReason.CAPPED
+    # Last, so that the held out are like those who are written to: with complaints
+    # and full caps among them alone, the comparison would measure those.
+    if in_holdout(
+        limits.holdout_key,
+        limits.campaign_key,
+        candidate.customer_id,
+        limits.holdout_ratio,
+    ):
+        return SkipReason.HOLDOUT
     return None

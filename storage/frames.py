@@ -17,16 +17,16 @@ import pandas as pd
 from babel.core import get_global
 from sqlalchemy import Connection, Select, case, func, select
 
-from core.model import ImportState, OrderKind, Sender
+from core.model import OrderKind, Sender
 from storage import schema
 from storage.episodes import EventKind
+from storage.ingest import arrived_orders
 from storage.schema import (
     conversation_events,
     conversations,
     episodes,
     feedback,
     handling_intervals,
-    imports,
     messages,
     order_lines,
     orders,
@@ -97,7 +97,7 @@ def orders_frame(connection: Connection) -> pd.DataFrame:
         _major(orders.c.total_minor, orders.c.currency).label("amount"),
         orders.c.kind,
     )
-    query = query.select_from(_with_customer(orders)).where(_counts())
+    query = query.select_from(_with_customer(orders)).where(arrived_orders())
     types = {
         "order_id": "int64",
         "customer_id": "Int64",
@@ -124,7 +124,7 @@ def lines_frame(connection: Connection) -> pd.DataFrame:
             _major(order_lines.c.amount_minor, orders.c.currency).label("amount"),
         )
         .join(orders, orders.c.id == order_lines.c.order_id)
-        .where(_counts())
+        .where(arrived_orders())
     )
     types = {
         "order_id": "int64",
@@ -160,7 +160,7 @@ def purchases_frame(connection: Connection) -> pd.DataFrame:
             orders.c.kind == OrderKind.SALE,
             order_lines.c.product_id.is_not(None),
             order_lines.c.quantity > 0,
-            _counts(),
+            arrived_orders(),
         )
         .order_by(order_lines.c.order_id, order_lines.c.line_no)
     )
@@ -368,12 +368,6 @@ def _with_customer(table: Any) -> Any:
 
 def _survivor(column: Any) -> Any:
     return func.coalesce(_people.c.alias_of, column).label("customer_id")
-
-
-def _counts() -> Any:
-    """Whether an order is part of the data yet."""
-    running = select(imports.c.id).where(imports.c.state == ImportState.RUNNING)
-    return orders.c.import_id.is_(None) | orders.c.import_id.not_in(running)
 
 
 def _major(minor: Any, currency: Any) -> Any:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from core.errors import LeaseLost, Problem
 from core.model import ImportState
 from core.records import Batch, RecordKind
 from storage import changes
 from storage.dialect import upsert
-from storage.schema import imports, sources
+from storage.schema import imports, orders, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +214,12 @@ def close(connection: Connection, import_id: int, now: datetime) -> bool:
 def incomplete_imports(connection: Connection) -> list[Import]:
     """Imports that must be finished (or closed) before data are analysed."""
     return _imports(connection, imports.c.state == ImportState.RUNNING)
+
+
+def arrived_orders() -> ColumnElement[bool]:
+    """Whether an order is part of the data yet."""
+    running = select(imports.c.id).where(imports.c.state == ImportState.RUNNING)
+    return orders.c.import_id.is_(None) | orders.c.import_id.not_in(running)
 
 
 def all_imports(connection: Connection) -> list[Import]:

@@ -10,9 +10,18 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, select
 
 from core.model import DeliveryState, OrderKind, SkipReason
-from storage.schema import conversations, deliveries, episodes, feedback, orders
+from storage.ingest import arrived_orders
+from storage.schema import (
+    conversations,
+    deliveries,
+    delivery_events,
+    episodes,
+    feedback,
+    orders,
+)
 
-# As assigned, not as sent: a refused or broken message does not change the arm.
+# As assigned, not as sent: a refused, broken or cancelled message does not change the
+# arm.
 _ASSIGNED_STATES = (
     DeliveryState.PLANNED,
     DeliveryState.CLAIMED,
@@ -21,6 +30,8 @@ _ASSIGNED_STATES = (
     DeliveryState.ACCEPTED,
     DeliveryState.REJECTED,
     DeliveryState.UNCERTAIN,
+    DeliveryState.EXPIRED,
+    DeliveryState.CANCELLED,
 )
 
 
@@ -55,7 +66,8 @@ def of_run(
         .where(
             deliveries.c.campaign_run_id == campaign_run_id,
             (deliveries.c.reason == SkipReason.HOLDOUT)
-            | deliveries.c.state.in_(_ASSIGNED_STATES),
+            | deliveries.c.state.in_(_ASSIGNED_STATES)
+            | _left_out_later(),
         )
         .cte("members")
     )
@@ -89,6 +101,20 @@ def of_run(
     ]
 
 
+def _left_out_later() -> Any:
+    """Whether a row was to be sent when it was planned, and no more in the claim.
+
+    Who writes to us between the two is in either arm alike. Only what a sender had
+    in hand has an event.
+    """
+    had_a_turn = delivery_events.c.delivery_id == deliveries.c.id
+    return (
+        deliveries.c.state.in_((DeliveryState.SKIPPED, DeliveryState.SUPPRESSED))
+        & (deliveries.c.reason != SkipReason.MERGED)
+        & select(delivery_events.c.id).where(had_a_turn).exists()
+    )
+
+
 def _bought(members: Any, since: datetime, until: datetime) -> Any:
     is_sale = case((orders.c.kind == OrderKind.SALE, 1), else_=0)
     return (
@@ -98,7 +124,9 @@ def _bought(members: Any, since: datetime, until: datetime) -> Any:
             func.sum(orders.c.total_minor).label("revenue_minor"),
         )
         .join(members, members.c.customer_id == orders.c.customer_id)
-        .where(orders.c.ordered_at >= since, orders.c.ordered_at < until)
+        .where(
+            orders.c.ordered_at >= since, orders.c.ordered_at < until, arrived_orders()
+        )
         .group_by(orders.c.customer_id)
         .subquery()
     )

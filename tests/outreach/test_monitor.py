@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from core.errors import CampaignError
 from core.model import OrderKind, SkipReason
+from core.records import RecordKind
 from outreach.campaigns import begin_run
 from outreach.monitor import report_run
-from storage import schema
+from storage import customers, ingest, schema
 from storage.database import Connection
+from storage.ingest import ImportFile
+from storage.outcomes import Arm
 from storage.runs import Run
 from tests.outreach.house import NOON, House, campaign
 
@@ -111,6 +114,41 @@ async def test_the_effect_is_the_difference_of_the_arms(house: House) -> None:
     assert orders.difference == pytest.approx(expected)
     assert orders.interval is not None
     assert (orders.treated_n, orders.holdout_n) == (len(sent), len(held))
+
+
+async def test_who_is_left_out_after_planning_stays_in_the_arm(house: House) -> None:
+    run = await planned(house, 20)
+    sent, held = arms(house, run)
+    for person in sent[:3]:
+        house.write(
+            lambda c, p=person: customers.withdraw_everywhere(c, p, "chat", NOON)
+        )
+    await house.send_chunk()
+
+    report = house.read(lambda c: report_run(c, run.id, NOON + DAY))
+
+    assert house.ends(run)["skipped no_consent"] == 3
+    assert [each.arm for each in report.outcomes].count(Arm.TREATED) == len(sent)
+    assert len(report.outcomes) == len(sent) + len(held)
+
+
+async def test_orders_of_an_import_that_is_not_complete_do_not_count(
+    house: House,
+) -> None:
+    run = await planned(house, 8)
+    [person, *_], _ = arms(house, run)
+    house.write(lambda c: order(c, person, NOON + DAY))
+    house.write(begin_import)
+
+    report = house.read(lambda c: report_run(c, run.id, NOON + 2 * DAY))
+
+    assert {each.orders_count for each in report.outcomes} == {0}
+
+
+def begin_import(connection: Connection) -> None:
+    file = ImportFile("shop", RecordKind.ORDERS, "orders.csv", "f" * 64, "m" * 64)
+    found = ingest.begin(connection, file, NOON)
+    connection.execute(update(schema.orders).values(import_id=found.id))
 
 
 async def test_a_few_customers_are_not_enough_data(house: House) -> None:

@@ -156,11 +156,6 @@ EVERYTHING = replace(
         (
             replace(EVERYTHING, addresses=address(), consented=ANN.consented),
             EVERYBODY_OUT,
-            SkipReason.HOLDOUT,
-        ),
-        (
-            replace(EVERYTHING, addresses=address(), consented=ANN.consented),
-            LIMITS,
             SkipReason.OPEN_CONVERSATION,
         ),
         (
@@ -170,9 +165,11 @@ EVERYTHING = replace(
                 consented=ANN.consented,
                 has_open_conversation=False,
             ),
-            LIMITS,
+            EVERYBODY_OUT,
             SkipReason.LOW_SCORE,
         ),
+        # Held out is only who would have got the message.
+        (replace(ANN, messages_in_cap_window=9), EVERYBODY_OUT, SkipReason.CAPPED),
     ],
 )
 def test_tells_the_reason_that_comes_first(
