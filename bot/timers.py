@@ -55,10 +55,14 @@ class Timers:
         now = self._clock.now()
         due = await self._database.read(lambda c: conversations.due(c, now, BATCH))
         for conversation in due:
-            await self._database.write(
-                ACTOR,
-                lambda c: self._happen(c, conversation.id, now),  # noqa: B023
-            )
+            try:
+                await self._database.write(
+                    ACTOR,
+                    lambda c: self._happen(c, conversation.id, now),  # noqa: B023
+                )
+            except Exception:
+                # It comes first at every look: what is due after it must not wait.
+                log.exception("due_event_failed", conversation=conversation.id)
         return len(due)
 
     async def end_silent(self) -> int:

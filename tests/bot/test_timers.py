@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
-from core.model import EpisodeEnd, Sender
+from core.model import EpisodeEnd, Sender, system
+from storage import schema
 from tests.bot.house import House
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +28,17 @@ async def test_asks_a_minute_after_the_close(house: House) -> None:
     assert early == 0
     assert "How satisfied" in house.thread()[-1].text
     assert len(house.thread()[-1].buttons) == 5
+
+
+async def test_one_broken_dialogue_stops_no_other(house: House) -> None:
+    await closed_by_bot(house)
+    broken = update(schema.conversations).values(dialogue={"stage": "nowhere"})
+    house.database.write_now(system("test"), lambda c: c.execute(broken))
+    await house.say("where is my parcel", who="bob")
+    house.clock.advance(24 * 3600)
+    await house.service.timers.tick()
+
+    assert house.events("bob")[-1] == "closed"
 
 
 async def test_asks_once(house: House) -> None:
