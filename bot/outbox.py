@@ -11,7 +11,7 @@ from typing import Protocol
 
 from core import failpoint
 from core.clock import Clock
-from core.errors import DeliveryError, RateLimited
+from core.errors import UNREACHABLE, DeliveryError, RateLimited
 from core.log import get_logger
 from core.model import Channel, Envelope, IdentityKind, MessageState, Receipt, system
 from storage import changes, customers, messages
@@ -25,8 +25,6 @@ CONCURRENT = 500
 RETRY_FIRST_SECONDS = 1.0
 RETRY_MAX_SECONDS = 60.0
 ACTOR = system("outbox")
-# What a customer did to be out of reach; other permanent errors concern one message.
-UNREACHABLE = frozenset({"blocked", "deactivated", "chat_not_found", "kicked"})
 
 log = get_logger("outbox")
 
@@ -151,10 +149,6 @@ class Outbox:
             # The pacer holds the whole bot back; a wait of our own would add to it.
             return isinstance(error, RateLimited)
         await self._settle(outgoing, MessageState.FAILED, error.reason)
-        if error.reason in UNREACHABLE:
-            await self._database.write(
-                ACTOR, lambda c: self._switch_off(c, outgoing, error.reason)
-            )
         return True
 
     def _switch_off(
@@ -175,6 +169,8 @@ class Outbox:
 
         def work(connection: Connection) -> None:
             messages.settle(connection, outgoing.id, state, now, reason, external_id)
+            if state is MessageState.FAILED and reason in UNREACHABLE:
+                self._switch_off(connection, outgoing, reason)
             conversation_id = outgoing.conversation_id
             changes.record(connection, "conversation", conversation_id, now)
 

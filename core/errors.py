@@ -86,6 +86,10 @@ class DeliveryError(Exception):
         super().__init__(reason)
 
 
+# Reasons after which an address is switched off until its owner writes again.
+UNREACHABLE = frozenset({"blocked", "deactivated", "chat_not_found", "kicked"})
+
+
 class RateLimited(DeliveryError):
     """The far side asked for a pause before the next message."""
 

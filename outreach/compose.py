@@ -16,7 +16,7 @@ from content.filters import first_name
 from content.mail import CompiledVersion, compile_version
 from content.reasons import Reasons
 from content.where import Condition, parse
-from core.errors import CampaignError, Problem, TemplateError
+from core.errors import UNREACHABLE, CampaignError, Problem, TemplateError
 from core.model import (
     Channel,
     DeliveryState,
@@ -34,7 +34,6 @@ from storage.deliveries import Delivery, Result
 from storage.runs import Run
 
 _NEVER_AGAIN = frozenset({"mailbox_unknown"})
-_CHANNEL_OFF = frozenset({"blocked", "deactivated", "chat_not_found"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class Composer:
                 customers.suppress(
                     connection, channel, address, str(result.reason), now
                 )
-            elif result.reason in _CHANNEL_OFF:
+            elif result.reason in UNREACHABLE:
                 kind = IdentityKind(channel.value)
                 customers.set_unreachable(connection, kind, address, result.reason)
 
