@@ -64,7 +64,7 @@ def show_run_table(reports: Sequence[RunReport]) -> None:
         table.add_section()
     _console.print(table)
     for report in reports:
-        _console.print(f"{report.run.campaign_key}: {_effect(report)}")
+        _console.print(f"{report.run.campaign_key}: {_effect(report)}", soft_wrap=True)
 
 
 def show_campaign_table(rows: Sequence[CampaignRow]) -> None:
