@@ -185,11 +185,12 @@ class _Work:
             return
         for part in self._parts:
             part.stop()
-        await self._bot.stop()
+        # The sender finishes what is in flight while its channels are still there.
         done, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         for task in late:
             task.cancel()
         await asyncio.gather(*done, *late, return_exceptions=True)
+        await self._bot.stop()
         await self._channels[Channel.EMAIL].close()
 
 
