@@ -26,6 +26,7 @@ from storage.database import Database
 
 LEASE = "telegram"
 RECONNECT_SECONDS = 10.0
+RESTART_SECONDS = 5.0
 STOP_SECONDS = 5.0
 
 log = get_logger("bot")
@@ -108,7 +109,7 @@ class BotService:
         self._tasks.clear()
 
     def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        task = asyncio.get_running_loop().create_task(_logged(name, work), name=name)
+        task = asyncio.get_running_loop().create_task(_kept(name, work), name=name)
         self._tasks.append(task)
 
     async def _run_telegram(self) -> None:
@@ -179,12 +180,13 @@ def _import_telegram() -> None:
     import bot.telegram_http  # noqa: F401  it brings the vendors
 
 
-async def _logged(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Part of the program that ends by itself is a mistake that somebody must see."""
-    try:
-        await work()
-    except asyncio.CancelledError:
-        raise
-    except Exception:
-        log.exception("part_ended", part_name=name)
-        raise
+async def _kept(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Work for ever; a part that fails, as without its database, begins anew."""
+    while True:
+        try:
+            await work()
+        except Exception:  # a short outage must not silence the bot until a restart
+            log.exception("part_failed", part_name=name)
+        else:
+            log.error("part_ended", part_name=name)
+        await asyncio.sleep(RESTART_SECONDS)
