@@ -119,6 +119,12 @@ def date_text(when: date, form: str, locale: Locale) -> str:
     return str(format_date(when, format=pattern, locale=locale))
 
 
+def minor_units(amount: float, currency: str) -> int:
+    """An amount in the smallest unit of its currency: 19.99 EUR → 1999, 5 JPY → 5."""
+    places: int = get_currency_precision(currency)
+    return round(amount * 10.0**places)
+
+
 @functools.lru_cache(maxsize=4096)
 def money_text(minor: Decimal | float, currency: str, locale: Locale) -> str:
     """An amount in minor units as people write it: 1999, EUR → €19.99."""

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from content.campaign import Campaign, CampaignKind
 from content.files import CampaignSource
-from content.filters import first_name
+from content.filters import first_name, minor_units
 from content.mail import CompiledVersion, compile_version
 from content.reasons import Reasons
 from content.where import Condition, parse
@@ -198,7 +198,7 @@ class Composer:
         # Dates are written in the zone that they carry.
         local = now.astimezone(ZoneInfo(shop.timezone))
         return {
-            "customer": _customer_variables(person, language, local),
+            "customer": _customer_variables(person, language, shop.currency, local),
             "items": [
                 self._item_variables(item, language)
                 for item in row.content.get("items", [])
@@ -332,7 +332,7 @@ def _unwritable(row: Delivery, error: TemplateError) -> Result:
 
 
 def _customer_variables(
-    person: Candidate, language: str, now: datetime
+    person: Candidate, language: str, currency: str, now: datetime
 ) -> dict[str, Any]:
     features = person.features
     recency, tenure = features.get("recency_days"), features.get("tenure_days")
@@ -349,5 +349,5 @@ def _customer_variables(
         "last_order_on": None if recency is None else now - timedelta(days=recency),
         "days_since_last_order": None if recency is None else int(recency),
         "orders_count": int(features.get("frequency") or 0),
-        "total_spent": round((features.get("total_spent") or 0) * 100),
+        "total_spent": minor_units(features.get("total_spent") or 0, currency),
     }

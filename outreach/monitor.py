@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 DEFAULT_WINDOW = timedelta(days=14)
 MEANS = ("orders", "revenue", "contacts", "score")
-MINOR_UNITS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class RunReport:
                     "arm": each.arm.value,
                     "converted": each.orders_count > 0,
                     "orders": each.orders_count,
-                    "revenue": each.revenue_minor / MINOR_UNITS,
+                    "revenue": each.revenue,
                     "contacts": each.contacts_count,
                     "score": each.mean_score,
                 }

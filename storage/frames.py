@@ -7,20 +7,19 @@ of an import that is still running are left out.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from babel.core import get_global
 from sqlalchemy import Connection, Select, case, func, select
 
 from core.model import OrderKind, Sender
 from storage import schema
 from storage.episodes import EventKind
 from storage.ingest import arrived_orders
+from storage.money import major
 from storage.schema import (
     conversation_events,
     conversations,
@@ -70,7 +69,7 @@ def customers_frame(connection: Connection) -> pd.DataFrame:
         table.c.id.label("customer_id"),
         table.c.name,
         table.c.birth_date,
-        _major(table.c.income_minor, table.c.income_currency).label("income"),
+        major(table.c.income_minor, table.c.income_currency).label("income"),
         table.c.created_at,
     ).where(table.c.alias_of.is_(None))
     frame = _frame(
@@ -94,7 +93,7 @@ def orders_frame(connection: Connection) -> pd.DataFrame:
         orders.c.id.label("order_id"),
         _survivor(orders.c.customer_id),
         orders.c.ordered_at,
-        _major(orders.c.total_minor, orders.c.currency).label("amount"),
+        major(orders.c.total_minor, orders.c.currency).label("amount"),
         orders.c.kind,
     )
     query = query.select_from(_with_customer(orders)).where(arrived_orders())
@@ -121,7 +120,7 @@ def lines_frame(connection: Connection) -> pd.DataFrame:
             order_lines.c.order_id,
             order_lines.c.product_id,
             order_lines.c.quantity,
-            _major(order_lines.c.amount_minor, orders.c.currency).label("amount"),
+            major(order_lines.c.amount_minor, orders.c.currency).label("amount"),
         )
         .join(orders, orders.c.id == order_lines.c.order_id)
         .where(arrived_orders())
@@ -368,20 +367,6 @@ def _with_customer(table: Any) -> Any:
 
 def _survivor(column: Any) -> Any:
     return func.coalesce(_people.c.alias_of, column).label("customer_id")
-
-
-def _major(minor: Any, currency: Any) -> Any:
-    """An amount in major units, by the places that its currency has."""
-    fractions = dict(get_global("currency_fractions"))
-    usual = fractions.pop("DEFAULT")[0]
-    codes: defaultdict[int, list[str]] = defaultdict(list)
-    for code, (places, *_) in fractions.items():
-        if places != usual:
-            codes[places].append(code)
-    return case(
-        *((currency.in_(those), minor / 10.0**p) for p, those in codes.items()),
-        else_=minor / 10.0**usual,
-    )
 
 
 def _frame(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from core.model import DeliveryState, OrderKind, SkipReason
 from storage.ingest import arrived_orders
+from storage.money import major
 from storage.schema import (
     conversations,
     deliveries,
@@ -44,12 +45,15 @@ class Arm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One customer of a run in the goal window; returns are taken off."""
+    """One customer of a run in the goal window; returns are taken off.
+
+    `revenue` is in major units.
+    """
 
     customer_id: int
     arm: Arm
     orders_count: int
-    revenue_minor: int
+    revenue: float
     contacts_count: int
     mean_score: float | None
 
@@ -79,7 +83,7 @@ def of_run(
             members.c.customer_id,
             members.c.arm,
             bought.c.orders_count,
-            bought.c.revenue_minor,
+            bought.c.revenue,
             contacted.c.contacts_count,
             scored.c.mean_score,
         )
@@ -93,7 +97,7 @@ def of_run(
             row.customer_id,
             Arm(row.arm),
             row.orders_count or 0,
-            int(row.revenue_minor or 0),
+            float(row.revenue or 0),
             row.contacts_count or 0,
             None if row.mean_score is None else float(row.mean_score),
         )
@@ -121,7 +125,7 @@ def _bought(members: Any, since: datetime, until: datetime) -> Any:
         select(
             orders.c.customer_id,
             func.sum(is_sale).label("orders_count"),
-            func.sum(orders.c.total_minor).label("revenue_minor"),
+            func.sum(major(orders.c.total_minor, orders.c.currency)).label("revenue"),
         )
         .join(members, members.c.customer_id == orders.c.customer_id)
         .where(

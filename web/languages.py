@@ -100,7 +100,8 @@ class Reader:
         )
 
     def money(self, minor: int, currency: str) -> str:
-        return numbers.format_currency(minor / 100, currency, locale=self.locale)
+        amount = minor / 10 ** numbers.get_currency_precision(currency)
+        return numbers.format_currency(amount, currency, locale=self.locale)
 
     def day(self, moment: date | datetime) -> str:
         local = moment.astimezone(self.zone) if isinstance(moment, datetime) else moment

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from content.filters import minor_units
 from content.template import compile_template
 from content.variables import ALWAYS, SOMETIMES, ListOf, Record
 from core.errors import TemplateError
@@ -87,6 +88,14 @@ def test_date_names_the_sign_that_it_does_not_know():
 )
 def test_money_counts_in_minor_units(minor, currency, language, expected):
     assert shown(f'value | money("{currency}")', minor, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [(19.99, "EUR", 1999), (500.0, "JPY", 500), (1.5, "KWD", 1500)],
+)
+def test_an_amount_becomes_minor_units_by_its_currency(amount, currency, minor):
+    assert minor_units(amount, currency) == minor
 
 
 def test_money_takes_the_shops_currency_where_none_is_named():

@@ -96,9 +96,20 @@ async def test_orders_count_in_the_goal_window_alone(house: House) -> None:
     found = {each.customer_id: each for each in report.outcomes}
     # Two sales in the window; what came back is taken off.
     assert found[person].orders_count == 2
-    assert found[person].revenue_minor == 2 * 2500 - 500
+    assert found[person].revenue == 2 * 25.00 - 5.00
     assert found[other].orders_count == 1
     assert report.until == NOON + 10 * DAY
+
+
+async def test_revenue_has_the_places_of_its_currency(house: House) -> None:
+    run = await planned(house, 8)
+    [person, *_], _ = arms(house, run)
+    house.write(lambda c: order(c, person, NOON + DAY))
+    house.write(lambda c: c.execute(update(schema.orders).values(currency="JPY")))
+
+    report = house.read(lambda c: report_run(c, run.id, NOON + 2 * DAY))
+
+    assert {each.revenue for each in report.outcomes} == {0, 2500}
 
 
 async def test_the_effect_is_the_difference_of_the_arms(house: House) -> None:
