@@ -34,6 +34,7 @@ from outreach.failure import (
     after_cancelling,
     after_failure,
     pause_broken,
+    pause_unusable,
 )
 from outreach.journal import Journal, boot_id
 from outreach.recovery import recover
@@ -213,6 +214,11 @@ class Sender:
                 limit,
                 ready,
             )
+            # One run that can't be read must not keep the others from being sent.
+            paused = pause_unusable(connection, self._composer, rows, now)
+            back = [_put_back(row) for row in rows if row.campaign_run_id in paused]
+            deliveries.record(connection, self._claim, back, now)
+            rows = [row for row in rows if row.campaign_run_id not in paused]
             refused = self._composer.recheck(connection, rows, now)
             deliveries.record(connection, self._claim, refused.values(), now)
             return Taken(rows, [row for row in rows if row.id not in refused])

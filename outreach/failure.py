@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from content.campaign import StopIf
-from core.errors import DeliveryError, RateLimited
+from core.errors import CampaignError, DeliveryError, RateLimited, TemplateError
 from core.model import DeliveryState, OnUncertain, RunState, SkipReason
 from core.settings import Outreach
+from outreach.compose import Composer
 from storage import runs
 from storage.database import Connection
 from storage.deliveries import Delivery, Result
@@ -77,6 +78,26 @@ def pause_broken(
     told = told or _too_many(runs.funnel(connection, run.id), stop_if, settings)
     if told is not None:
         runs.move(connection, run.id, RunState.PAUSED, now, told)
+
+
+def pause_unusable(
+    connection: Connection,
+    composer: Composer,
+    rows: Iterable[Delivery],
+    now: datetime,
+) -> set[int]:
+    """Pause the runs whose content can't be read any more; returns their ids."""
+    paused: set[int] = set()
+    for run_id in sorted({row.campaign_run_id for row in rows}):
+        run = runs.get(connection, run_id)
+        try:
+            if run is not None:
+                composer.ready(connection, run)
+        except (CampaignError, TemplateError) as error:
+            reason = str(error.problems[0])
+            runs.move(connection, run_id, RunState.PAUSED, now, reason)
+            paused.add(run_id)
+    return paused
 
 
 def _too_many(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.clock import SystemClock
 from core.errors import DeliveryError
@@ -21,7 +22,7 @@ from core.model import (
     Receipt,
     RunState,
 )
-from storage import customers, runs
+from storage import customers, runs, schema
 from storage.database import Connection
 from storage.runs import Run
 from tests.outreach.house import NOON, House, Relay, campaign, settings_for
@@ -490,6 +491,24 @@ async def test_takes_no_row_of_a_channel_that_is_not_here(house: House) -> None:
 
     assert await house.send_chunk(Elsewhere()) == 0
     assert house.ends(run) == {"planned": 3}
+
+
+async def test_a_run_that_can_not_be_read_pauses_and_stops_no_other(
+    house: House, sink: Relay
+) -> None:
+    house.people(2)
+    broken = await house.planned(campaign("broken"))
+    sound = await house.planned(campaign("sound"))
+    table = schema.campaign_runs
+    tamper = update(table).where(table.c.id == broken.id).values(content_hash="0" * 64)
+    house.write(lambda c: c.execute(tamper))
+    house.renew(house.settings)
+
+    await house.send_all()
+
+    assert house.ends(sound) == {"accepted": 2}
+    assert house.run(broken).state is RunState.PAUSED
+    assert house.ends(broken) == {"planned put_back": 2}
 
 
 async def test_an_idle_sender_does_not_wake_itself(house: House) -> None:
