@@ -203,7 +203,9 @@ async def change_run(request: Request, member: Marketers, run_id: int) -> Respon
     to = STEPS.get(form["step"])
     if to is None:
         raise HTTPException(422)
-    await _run(request, run_id)
+    run = await _run(request, run_id)
+    if to is RunState.RUNNING and run.state is RunState.PLANNING:
+        raise HTTPException(409)  # it begins by itself, once everybody has a row
     reason, now = f"by {member.name}", service.clock.now()
 
     def change(connection: Connection) -> None:

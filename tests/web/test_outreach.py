@@ -6,6 +6,7 @@ from email.message import EmailMessage
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import update
 
 from core.model import (
     Channel,
@@ -19,7 +20,7 @@ from core.model import (
     system,
 )
 from outreach import links
-from storage import customers, deliveries, installation, runs, versions
+from storage import customers, deliveries, installation, runs, schema, versions
 from storage.database import Connection
 from storage.deliveries import Planned
 from storage.versions import ContentKind
@@ -145,6 +146,20 @@ def test_impossible_step_says_why(site: Site) -> None:
 
     assert answer.status_code == 409
     assert "is cancelled and can&#39;t become running" in answer.text
+
+
+def test_a_run_that_is_being_planned_can_not_be_hurried(site: Site) -> None:
+    run_id = plan(site)
+    planning = update(schema.campaign_runs).values(state=RunState.PLANNING)
+    site.database.write_now(system("test"), lambda c: c.execute(planning))
+
+    with site.signed_in(Role.MARKETER) as browser:
+        answer = browser.post(f"/campaigns/runs/{run_id}", data={"step": "resume"})
+
+    run = site.database.read_now(lambda c: runs.get(c, run_id))
+    assert answer.status_code == 409
+    assert run is not None
+    assert run.state is RunState.PLANNING
 
 
 def test_looking_at_the_unsubscribe_page_changes_nothing(site: Site) -> None:
