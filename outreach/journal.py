@@ -114,10 +114,9 @@ def _read_dead(path: Path) -> Remains | None:
         return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return None
-    else:
         return _parse(path, path.read_text(encoding="utf-8", errors="replace"))
+    except (BlockingIOError, FileNotFoundError):
+        return None  # it lives, or ended in good order while we looked
     finally:
         os.close(file)
 
