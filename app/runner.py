@@ -71,8 +71,9 @@ class JobRunner:
             return False
         log.info("job_begun", job=job.id, kind=job.kind)
         error = await self._run(job)
-        if self._stopping.is_set():
-            return True  # its lease runs out, and the next runner begins it again
+        if self._stopping.is_set() and error is not None:
+            await self._database.write(RUNNER, lambda c: jobs.put_back(c, job))
+            return True
         await self._finish(job, error)
         return True
 
@@ -89,6 +90,8 @@ class JobRunner:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
+        if self._stopping.is_set():  # it was told while the child was being made
+            _end(self._child)
         try:
             said = await self._listen(job, self._child)
         finally:

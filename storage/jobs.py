@@ -104,6 +104,20 @@ def finish(
     changes.record(connection, "job", job.id, now, state=state)
 
 
+def put_back(connection: Connection, job: Job) -> None:
+    """Leave the job to the next runner; an orderly stop costs no try."""
+    _change_own(
+        connection,
+        job,
+        {
+            "state": JobState.QUEUED,
+            "attempts": job.attempts - 1,
+            "claimed_by": None,
+            "lease_until": None,
+        },
+    )
+
+
 def give_up(connection: Connection, now: datetime) -> list[Job]:
     """End the jobs that took their workers down too often; returns them.
 

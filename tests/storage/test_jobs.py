@@ -142,3 +142,12 @@ def test_a_job_in_another_s_hands_is_passed_over(database: Database) -> None:
 
     assert one is not None
     assert (one.id, other.id) == (first, second)
+
+
+def test_a_job_put_back_costs_no_try(database: Database) -> None:
+    enqueue(database)
+    job = claimed(database, "a")
+
+    database.write_now(TEST, lambda c: jobs.put_back(c, job))
+
+    assert claimed(database, "b").attempts == 1
