@@ -75,7 +75,8 @@ def pause_broken(
     if run.state is not RunState.RUNNING:
         return
     told = next((HALTING[r.reason] for r in results if r.reason in HALTING), None)
-    told = told or _too_many(runs.funnel(connection, run.id), stop_if, settings)
+    if not (run.state_reason or "").startswith(runs.RESUMED):
+        told = told or _too_many(runs.funnel(connection, run.id), stop_if, settings)
     if told is not None:
         runs.move(connection, run.id, RunState.PAUSED, now, told)
 

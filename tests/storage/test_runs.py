@@ -196,3 +196,12 @@ def test_runs_are_told_newest_first(database: Database) -> None:
     assert [run.id for run in everything] == [second.id, first.id]
     assert [run.id for run in one_campaign] == [first.id]
     assert len(database.read_now(lambda c: runs.newest(c, limit=1))) == 1
+
+
+def test_a_resumed_run_keeps_why_it_was_paused(database: Database) -> None:
+    run = running(database)
+    paused = move(database, run, RunState.PAUSED, "5 of 9 bounced")
+
+    resumed = move(database, paused, RunState.RUNNING)
+
+    assert resumed.state_reason == "resumed after: 5 of 9 bounced"
