@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 
-from storage.changes import Change, ChangeFeed
+from storage.changes import Change, ChangeFeed, newest_id
 from storage.database import Database
 
 # A proxy may close a silent connection after a minute.
@@ -18,13 +18,19 @@ HEARTBEAT_SECONDS = 15.0
 # The browser comes back by itself, and is asked again who it is.
 LIFETIME_SECONDS = 600.0
 
+# The databases' integers end here.
+LAST_ID_MAX = 2**62
+# Who was away for longer loads the page anew instead.
+CHANGES_BACK_MAX = 5_000
+
 Wanted = Callable[[Change], Awaitable[bool]]
 
 
 def last_seen(request: Request, after: int) -> int:
     """Where to go on: after a break the browser says what it saw last."""
     told = request.headers.get("last-event-id", "")
-    return int(told) if told.isdecimal() and len(told) < 19 else after
+    seen = int(told) if told.isdecimal() and len(told) < 19 else after
+    return min(max(seen, 0), LAST_ID_MAX)
 
 
 def stream(database: Database, last_id: int, wanted: Wanted) -> StreamingResponse:
@@ -40,7 +46,9 @@ def stream(database: Database, last_id: int, wanted: Wanted) -> StreamingRespons
 async def _events(
     database: Database, last_id: int, wanted: Wanted
 ) -> AsyncIterator[str]:
-    changes = aiter(ChangeFeed(database).follow(last_id))
+    newest = await database.read(newest_id)
+    start = max(last_id, newest - CHANGES_BACK_MAX)
+    changes = aiter(ChangeFeed(database).follow(start))
     coming: asyncio.Task[Change] | None = None
     yield "retry: 2000\n\n"
     try:
