@@ -123,6 +123,10 @@ async def analyse_customers(
         found = _segment(database, writer, features, spec, asof)
         sizes |= {each.name: each.size for each in found.segments}
         reasons += [found.reason] if found.reason else []
+    names = [spec.name for spec in settings.segmentations]
+    await database.write(
+        ANALYST, partial(analysis.retire_others, kind="segments", names=names)
+    )
     purchases = await database.read(frames.purchases_frame)
     rules = _mine(writer, purchases, settings, asof)
     count = _recommend(writer, purchases, settings, asof)

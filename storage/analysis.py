@@ -201,6 +201,19 @@ class ResultWriter:
         return self._database.write_now(self._actor, work)
 
 
+def retire_others(connection: Connection, kind: str, names: Sequence[str]) -> int:
+    """Take results that nobody asks for any more out of use; returns how many runs."""
+    return connection.execute(
+        update(model_runs)
+        .where(
+            model_runs.c.kind == kind,
+            model_runs.c.name.not_in(names),
+            model_runs.c.complete.is_(True),
+        )
+        .values(complete=False, reason="no longer in the settings")
+    ).rowcount
+
+
 def current(connection: Connection, kind: str, name: str) -> StoredRun | None:
     """The newest complete run of a model, or None."""
     row = connection.execute(

@@ -167,9 +167,12 @@ def _current_runs(kind: str) -> Any:
 
 
 def _profile_query(ids: Sequence[int]) -> Any:
+    # By name, not by id: the same one before and after each analysis.
     first_segmentation = (
-        select(func.min(model_runs.c.id))
+        select(model_runs.c.id)
         .where(model_runs.c.id.in_(_current_runs("segments")))
+        .order_by(model_runs.c.name)
+        .limit(1)
         .scalar_subquery()
     )
     member = and_(
