@@ -70,7 +70,7 @@ async def _serve(
         # On SQLite nobody else can serve, so a lease left behind is a dead one's.
         alone=program.database.is_sqlite,
     )
-    listener = _listen(program.settings.web.host, program.settings.web.port)
+    listener = listen(program.settings.web.host, program.settings.web.port)
     server = _server(program, bot, maildir, setup_code)
     work = _Work(program, config, bot)
     with _signals_end(server):
@@ -105,7 +105,13 @@ async def _check_whole(program: Program, server: uvicorn.Server) -> None:
         server.should_exit = True
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket for the pages.
+
+    Raises
+    ------
+    SettingsError : the address is taken, or not this machine's
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -113,7 +119,8 @@ def _listen(host: str, port: int) -> socket.socket:
         problem = Problem(
             f"pages can't be served at {host}:{port}",
             os.strerror(error.errno) if error.errno else str(error),
-            hint="Choose another web.port or web.host; port 0 takes a free one.",
+            hint="Choose another web.port (of the demo: --port) or web.host; "
+            "port 0 takes a free one.",
         )
         raise SettingsError(problem) from error
 

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from app.demo.installation import (
+    CONFIG,
     DEMO,
     DIRECTORY,
     EMAIL,
@@ -15,7 +16,8 @@ from app.demo.installation import (
     read_config,
     write_config,
 )
-from app.serve import say, serve
+from app.serve import listen, say, serve
+from app.single import only_server
 from app.wiring import Program, anchored, open_program
 from core.clock import Clock, SystemClock
 from outreach.mailserver import MailServer
@@ -28,12 +30,26 @@ FIRST_RUN = "demo-first-run"
 
 
 def show_demo(port: int, directory: Path | None, *, fresh: bool) -> None:
-    """Serve the demo until a signal ends it."""
+    """Serve the demo until a signal ends it.
+
+    Raises
+    ------
+    AlreadyServed : another process shows the demo of this folder
+    SettingsError : the port is taken
+    """
     folder = (directory or DIRECTORY).resolve()
+    _refuse_second(folder)
     if fresh:
         clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(_show(folder, port))
+
+
+def _refuse_second(folder: Path) -> None:
+    """It would take settings, mails and data from under the first."""
+    if (folder / CONFIG).exists():
+        with only_server(folder / "rapport.db"):
+            pass
 
 
 async def _show(folder: Path, port: int) -> None:
@@ -43,6 +59,8 @@ async def _show(folder: Path, port: int) -> None:
     try:
         config = write_config(folder, port, mail.port)
         settings = anchored(read_config(folder), folder)
+        # A taken port is told before the shop is made, which takes its time.
+        listen(settings.web.host, settings.web.port).close()
         with open_program(settings, clock) as program:
             _make_shop(program, clock)
             await serve(program, config, _tell, maildir=mail.maildir)
