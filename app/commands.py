@@ -179,7 +179,8 @@ def add_member(program: Program, email: str, name: str, role: str) -> None:
     from web.signin import password_problem
 
     if role not in set(Role):
-        raise DataError(Problem("a role", role, hint=did_you_mean(role, list(Role))))
+        hint = did_you_mean(role, list(Role)) or f"There are: {', '.join(Role)}."
+        raise DataError(Problem("unknown role", role, hint=hint))
     password = (
         getpass.getpass("Password: ")
         if sys.stdin.isatty()
