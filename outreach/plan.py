@@ -202,8 +202,8 @@ def _missing(connection: Connection, ready: Ready) -> Problem | None:
         return None
     known = audience.segment_keys(connection)
     return Problem(
-        f"campaign `{campaign.key}` wants a segment that the analysis has not found",
-        segment,
+        f"campaign `{campaign.key}` wants the segment `{segment}`, "
+        "which the analysis has not found",
         hint=did_you_mean(segment, known)
         or f"There are: {', '.join(known) or 'none yet'}.",
     )
