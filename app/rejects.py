@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable
 from itertools import islice
@@ -58,7 +59,10 @@ def _replace(path: Path, rows: list[list[str]]) -> None:
 
 
 def _row(raw: tuple[str, ...]) -> str:
-    return _cell(", ".join(raw))
+    """The row as a line of CSV, so that it can be mended and imported again."""
+    line = io.StringIO()
+    csv.writer(line).writerow(raw)
+    return _cell(line.getvalue().removesuffix("\r\n"))
 
 
 def _cell(text: str) -> str:

@@ -194,8 +194,8 @@ def test_rejected_rows_stand_in_a_file_with_their_lines(settings, write):
     rows = list(csv.reader(io.StringIO(rejects_of(settings).lstrip("\ufeff"))))
     assert rows == [
         ["line", "reason", "value", "row"],
-        ["2", "bad_number", "1\n2", "A1, 2011-03-01, 1\n2"],
-        ["4", "bad_date", "yesterday", "A2, yesterday, 1"],
+        ["2", "bad_number", "1\n2", 'A1,2011-03-01,"1\n2"'],
+        ["4", "bad_date", "yesterday", "A2,yesterday,1"],
     ]
 
 
@@ -204,7 +204,7 @@ def test_a_formula_in_a_rejected_row_is_disarmed(settings, write):
 
     import_command(settings, str(file), "orders")
 
-    assert "'=cmd, x, 1" in rejects_of(settings)
+    assert "'=cmd,x,1" in rejects_of(settings)
 
 
 def test_the_same_file_again_changes_nothing_and_says_so(settings, write, capsys):
