@@ -23,7 +23,11 @@ router = APIRouter()
 async def unsubscribe_page(request: Request, token: str) -> Response:
     """Ask first: mail scanners open every link, and must not unsubscribe anybody."""
     found = await _link(request, token)
-    return _page(request, "unsubscribe.html", token, found, done=False)
+    topics = await services(request).database.read(
+        lambda c: preferences.topics(c, found)
+    )
+    done = not topics.get(found.topic, True)
+    return _page(request, "unsubscribe.html", token, found, done=done)
 
 
 @router.post("/u/{token}", dependencies=[PUBLIC])

@@ -185,6 +185,16 @@ def test_one_click_of_a_mail_provider_withdraws_consent(site: Site) -> None:
     assert not agrees(site)
 
 
+def test_the_unsubscribe_page_later_says_that_it_is_done(site: Site) -> None:
+    plan(site)
+
+    with site.visitor() as browser:
+        browser.post(f"/u/{token(site)}")
+        again = browser.get(f"/u/{token(site)}")
+
+    assert "You are unsubscribed" in again.text
+
+
 @pytest.mark.parametrize("path", ["/u/", "/preferences/", "/view/"])
 def test_forged_link_opens_nothing(site: Site, path: str) -> None:
     plan(site)
