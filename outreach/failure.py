@@ -75,7 +75,8 @@ def pause_broken(
     if run.state is not RunState.RUNNING:
         return
     told = next((HALTING[r.reason] for r in results if r.reason in HALTING), None)
-    if not (run.state_reason or "").startswith(runs.RESUMED):
+    # A person who resumed the run has lifted the limit.
+    if runs.LIMIT_REACHED not in (run.state_reason or ""):
         told = told or _too_many(runs.funnel(connection, run.id), stop_if, settings)
     if told is not None:
         runs.move(connection, run.id, RunState.PAUSED, now, told)
@@ -119,5 +120,5 @@ def _too_many(
     for reason, (limit_ratio, words) in limits.items():
         bad = counts.get(reason, 0)
         if bad >= FAILURES_MINIMUM and bad > limit_ratio * tried:
-            return f"{bad} of {tried} {words}"
+            return f"{runs.LIMIT_REACHED}{bad} of {tried} {words}"
     return None

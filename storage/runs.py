@@ -14,7 +14,8 @@ from storage import changes
 from storage.dialect import upsert
 from storage.schema import campaign_runs, deliveries
 
-RESUMED = "resumed after: "
+# How the reason begins where a run paused itself.
+LIMIT_REACHED = "limit reached: "
 _NEXT_STATES: dict[RunState, frozenset[RunState]] = {
     RunState.DRAFT: frozenset({RunState.SCHEDULED, RunState.CANCELLED}),
     RunState.SCHEDULED: frozenset({RunState.PLANNING, RunState.CANCELLED}),
@@ -141,9 +142,9 @@ def move(
         raise CampaignError(
             Problem(f"run {run_id} is {run.state} and can't become {to}")
         )
-    if run.state is RunState.PAUSED and to is RunState.RUNNING and run.state_reason:
+    if to is RunState.RUNNING and (run.state_reason or "").startswith(LIMIT_REACHED):
         # The limit that paused it must not pause it again: a person has looked.
-        reason = f"{RESUMED}{run.state_reason}"
+        reason = f"{reason or 'resumed'}; {run.state_reason}"
     moments: dict[str, Any] = {}
     if to is RunState.RUNNING and run.planned_at is None:
         moments["planned_at"] = now

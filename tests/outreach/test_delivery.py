@@ -281,7 +281,7 @@ async def test_a_run_with_many_broken_messages_pauses_and_says_why(
     paused = house.run(run)
     assert (paused.state, paused.state_reason) == (
         RunState.PAUSED,
-        "6 of 10 messages could not be written",
+        "limit reached: 6 of 10 messages could not be written",
     )
     assert house.ends(run)["planned"] == 10
 
@@ -298,7 +298,7 @@ async def test_a_run_with_many_unknown_addresses_pauses_and_says_why(
 
     paused = house.run(run)
     assert paused.state is RunState.PAUSED
-    assert paused.state_reason == "5 of 10 addresses do not exist"
+    assert paused.state_reason == "limit reached: 5 of 10 addresses do not exist"
 
 
 # --- read again inside the claim ------------------------------------------------------

@@ -63,7 +63,7 @@ def test_the_campaign_decides_about_what_is_in_doubt(
     assert result(error, 4, policy) == Result(1, state, "no_answer_after_data")
 
 
-@pytest.mark.parametrize("reason", [*HALTING, *NOT_HERE])
+@pytest.mark.parametrize("reason", sorted({*HALTING, *NOT_HERE}))
 def test_what_is_not_the_messages_fault_costs_no_row_a_try(reason: str) -> None:
     error = DeliveryError(reason, permanent=False)
 

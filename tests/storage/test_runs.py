@@ -198,10 +198,18 @@ def test_runs_are_told_newest_first(database: Database) -> None:
     assert len(database.read_now(lambda c: runs.newest(c, limit=1))) == 1
 
 
-def test_a_resumed_run_keeps_why_it_was_paused(database: Database) -> None:
+def test_a_run_that_paused_itself_keeps_why_when_resumed(database: Database) -> None:
     run = running(database)
-    paused = move(database, run, RunState.PAUSED, "5 of 9 bounced")
+    paused = move(database, run, RunState.PAUSED, f"{runs.LIMIT_REACHED}5 of 9")
 
-    resumed = move(database, paused, RunState.RUNNING)
+    resumed = move(database, paused, RunState.RUNNING, "by Ada")
 
-    assert resumed.state_reason == "resumed after: 5 of 9 bounced"
+    assert resumed.state_reason == "by Ada; limit reached: 5 of 9"
+
+
+def test_a_run_paused_by_hand_keeps_its_limits(database: Database) -> None:
+    paused = move(database, running(database), RunState.PAUSED, "by Ada")
+
+    resumed = move(database, paused, RunState.RUNNING, "by Bo")
+
+    assert resumed.state_reason == "by Bo"
