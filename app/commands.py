@@ -181,6 +181,12 @@ def add_member(program: Program, email: str, name: str, role: str) -> None:
     if role not in set(Role):
         hint = did_you_mean(role, list(Role)) or f"There are: {', '.join(Role)}."
         raise DataError(Problem("unknown role", role, hint=hint))
+    # Without one nobody could ever add the others from the console.
+    if role != Role.ADMIN and program.database.read_now(staff.is_empty):
+        hint = "Make yourself one first: --role admin"
+        raise DataError(
+            Problem("the first account is an administrator", role, hint=hint)
+        )
     password = (
         getpass.getpass("Password: ")
         if sys.stdin.isatty()

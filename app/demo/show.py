@@ -90,7 +90,8 @@ def _make_shop(program: Program, clock: Clock) -> None:
 
 async def _tell(address: str) -> None:
     say(
-        f"1. Customers grow unhappy, and one product is why: {address}/satisfaction",
+        "1. Customers grow unhappy, and one product is why: "
+        f"{address}/satisfaction?days=90",
         f"2. Three campaigns are going out now: {address}/campaigns, {address}/mailbox",
         f"3. Be a customer at {address}/chat, then answer at {address}/inbox",
         f"Sign in as {EMAIL} with {PASSWORD}. Ctrl+C ends the demo.",

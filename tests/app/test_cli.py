@@ -119,6 +119,15 @@ def test_a_role_that_does_not_exist_is_told(rapport: Rapport) -> None:
     assert "Did you mean `agent`?" in ended.err
 
 
+def test_the_first_account_is_an_administrator(rapport: Rapport) -> None:
+    ended = rapport(
+        "staff", "add", "a@shop.example", "--role", "agent", "--name", "Lea"
+    )
+
+    assert ended.code == 1
+    assert "--role admin" in ended.err
+
+
 def test_a_backup_can_be_checked(rapport: Rapport, tmp_path: Path) -> None:
     made = rapport("backup", str(tmp_path / "backups"))
 
