@@ -381,13 +381,14 @@ class Sender:
             self._lease_ends_boot_seconds = boot_seconds + self._lease_seconds
 
     async def _rest(self) -> None:
-        """With nothing to send: finish what is done, look after silent workers."""
-        now = self._clock.now()
-        if await self._database.read(lambda c: runs.in_state(c, RunState.RUNNING)):
-            await self._database.write(SENDER, lambda c: runs.finish_done(c, now))
+        """With nothing to send: look after silent workers, finish what is done."""
         age_seconds = self._clock.boot_seconds() - self._recovered_boot_seconds
         if age_seconds >= self._lease_seconds:
             await self._recover()
+        # After the recovery: it may have settled the last row of a run.
+        now = self._clock.now()
+        if await self._database.read(lambda c: runs.in_state(c, RunState.RUNNING)):
+            await self._database.write(SENDER, lambda c: runs.finish_done(c, now))
 
     async def _recover(self) -> None:
         self._recovered_boot_seconds = self._clock.boot_seconds()
