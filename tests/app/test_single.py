@@ -43,9 +43,15 @@ def test_a_failing_server_lets_go(tmp_path: Path) -> None:
 
 def test_two_files_have_a_server_each(tmp_path: Path) -> None:
     with only_server(tmp_path / "a.db"), only_server(tmp_path / "b.db"):
-        pass
+        held = sorted(lock.name for lock in tmp_path.iterdir())
+
+    assert held == ["a.db.serve", "b.db.serve"]
 
 
-def test_postgresql_may_have_many(tmp_path: Path) -> None:
+def test_postgresql_may_have_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
     with only_server(None), only_server(None):
-        pass
+        assert not list(tmp_path.iterdir())

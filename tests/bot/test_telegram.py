@@ -140,6 +140,8 @@ async def test_an_update_is_confirmed_only_by_the_poll_after_its_commit(
 async def test_the_menu_of_commands_is_filled(live: House, emulator: Emulator) -> None:
     await until(lambda: len(emulator.calls("setMyCommands")) == 3)
 
+    assert len(emulator.calls("setMyCommands", 200)) == 3
+
 
 async def test_who_blocked_the_bot_is_switched_off_after_one_try(
     live: House, emulator: Emulator
