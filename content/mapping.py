@@ -38,21 +38,39 @@ RULES = ("return_prefix", "no_product", "quantity_limit")
 _ORDERS = (
     *("order", "ordered_at", "customer", "country", "product", "product_name"),
     *("quantity", "price", "amount", "currency"),
+    *("discount", "coupon", "status"),
 )
 _CUSTOMERS = (
-    *("id", "name", "email", "phone", "telegram", "language", "gender"),
-    *("birth_date", "birth_year", "address", "city", "country"),
-    *("income", "currency", "created_at"),
+    *("id", "name", "given_name", "family_name", "email", "phone", "telegram"),
+    *("language", "gender", "birth_date", "birth_year", "age"),
+    *("address", "city", "postcode", "country"),
+    *("income", "income_period", "currency", "preferences", "created_at"),
+    *("purchase_count", "purchase_days", "average_purchase_price", "figures_at"),
     *("consent_email", "consent_telegram", "topic"),
 )
 _PRODUCTS = ("id", "name", "category", "price", "currency", "url", "active")
 _OPT_OUTS = ("id", "email", "reason")
+_EVENTS = ("id", "customer", "event", "at", "product", "value", "currency")
+_FEEDBACK = (
+    *("id", "customer", "answered_at", "score", "issue", "comment"),
+    *("agent", "topic", "channel", "conversation"),
+)
+_CONVERSATIONS = (
+    *("id", "customer", "kind", "opened_at", "closed_at", "ended", "topic", "agent"),
+    *("first_response_at", "first_response_seconds", "handling_seconds", "reopened"),
+    *("score", "issue", "comment"),
+)
+_RATES = ("currency", "day", "rate")
 
 FIELDS = {
     RecordKind.ORDERS: _ORDERS,
     RecordKind.CUSTOMERS: _CUSTOMERS,
     RecordKind.PRODUCTS: _PRODUCTS,
     RecordKind.OPT_OUTS: _OPT_OUTS,
+    RecordKind.EVENTS: _EVENTS,
+    RecordKind.FEEDBACK: _FEEDBACK,
+    RecordKind.CONVERSATIONS: _CONVERSATIONS,
+    RecordKind.RATES: _RATES,
 }
 # Of each group, one column at least.
 REQUIRED = {
@@ -60,6 +78,10 @@ REQUIRED = {
     RecordKind.CUSTOMERS: (("id",),),
     RecordKind.PRODUCTS: (("id",),),
     RecordKind.OPT_OUTS: (("id", "email"),),
+    RecordKind.EVENTS: (("customer",), ("event",), ("at",)),
+    RecordKind.FEEDBACK: (("answered_at",), ("score", "comment")),
+    RecordKind.CONVERSATIONS: (("id",), ("opened_at",)),
+    RecordKind.RATES: (("currency",), ("day",), ("rate",)),
 }
 # Where it stands for a list of columns: all that no field takes.
 REST = "rest"

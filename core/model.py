@@ -80,12 +80,30 @@ class ImportState(StrEnum):
     """Rows of an import don't count while it is running.
 
     `closed`: given up by a person, or overtaken by a newer file of the same name;
-    the whole orders and customers that it brought count.
+    the whole orders and customers that it brought count. `undone`: what it brought
+    and changed is as it was before.
     """
 
     RUNNING = "running"
     COMPLETE = "complete"
     CLOSED = "closed"
+    UNDONE = "undone"
+
+
+class MatchState(StrEnum):
+    """What became of two customers who may be one person."""
+
+    PROPOSED = "proposed"
+    MERGED = "merged"
+    APART = "apart"
+
+
+class MergeMethod(StrEnum):
+    """Why two customers became one."""
+
+    SAME_IDENTITY = "same_identity"
+    PROBABLE = "probable"
+    PERSON = "person"
 
 
 class OrderKind(StrEnum):

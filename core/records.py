@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Generic, TypeAlias, TypeVar
 
-from core.model import Channel, ConsentState, OrderKind
+from core.model import CaseKind, Channel, ConsentState, EpisodeEnd, OrderKind
 
 # Product (None for a line that is money alone), quantity, amount in minor units.
 OrderLine: TypeAlias = tuple[str | None, int, int]
@@ -24,6 +24,10 @@ class RecordKind(StrEnum):
     CUSTOMERS = "customers"
     PRODUCTS = "products"
     OPT_OUTS = "opt_outs"
+    EVENTS = "events"
+    FEEDBACK = "feedback"
+    CONVERSATIONS = "conversations"
+    RATES = "rates"
 
 
 @dataclass(slots=True)
@@ -37,6 +41,9 @@ class OrderRecord:
     ordered_at: datetime
     currency: str
     lines: list[OrderLine]
+    discount_minor: int = 0
+    coupon: str | None = None
+    status: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,17 @@ class ConsentRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SuppliedFigures:
+    """What a file itself says of a customer's purchases, as of a moment."""
+
+    purchase_count: int | None = None
+    purchase_days: int | None = None
+    average_price_minor: int | None = None
+    currency: str | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerRecord:
     """One customer's row; None where it says nothing. `line` is its place."""
 
@@ -73,6 +91,7 @@ class CustomerRecord:
     birth_date: date | None = None
     address: str | None = None
     city: str | None = None
+    postcode: str | None = None
     country: str | None = None
     income_minor: int | None = None
     income_currency: str | None = None
@@ -80,8 +99,10 @@ class CustomerRecord:
     phone: str | None = None
     telegram: str | None = None
     created_at: datetime | None = None
+    preferences: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
     consents: tuple[ConsentRecord, ...] = ()
+    figures: SuppliedFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +113,74 @@ class OptOutRecord:
     external_id: str | None
     email: str | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that a customer did; without an id of its own it is told once."""
+
+    line: int
+    external_id: str | None
+    customer: str
+    kind: str
+    at: datetime
+    product: str | None = None
+    value_minor: int | None = None
+    currency: str | None = None
+    data: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRecord:
+    """A rating. `score` is on our scale of 1 to 5, `given_score` on `given_scale`."""
+
+    line: int
+    external_id: str | None
+    customer: str | None
+    answered_at: datetime
+    score: int | None
+    given_score: float | None = None
+    given_scale: str | None = None
+    issue: str | None = None
+    comment: str | None = None
+    agent: str | None = None
+    topic: str | None = None
+    channel: str | None = None
+    conversation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRecord:
+    """A ticket, chat or call with the time that it took."""
+
+    line: int
+    external_id: str
+    customer: str | None
+    kind: CaseKind
+    opened_at: datetime
+    closed_at: datetime | None = None
+    ended: EpisodeEnd | None = None
+    topic: str | None = None
+    agent: str | None = None
+    first_response_at: datetime | None = None
+    handling_seconds: float | None = None
+    reopened: int = 0
+    # A rating that stands in the same row.
+    score: int | None = None
+    given_score: float | None = None
+    given_scale: str | None = None
+    issue: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateRecord:
+    """What one unit of a currency is worth in the shop's, from a day on."""
+
+    line: int
+    currency: str
+    day: date
+    rate: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from core.errors import Problem, SchemaOutdated
-from storage.database import Database, corrupt, sqlite_code
+from storage.database import Database, DatabaseCorrupt, corrupt, sqlite_code
 from storage.dialect import (
     SQLITE_CORRUPT_CODES,
     SQLITE_INTERRUPT,
@@ -28,11 +30,12 @@ STEPS_BETWEEN_LOOKS = 10_000
 
 def migrate(database: Database) -> None:
     """Bring the schema to this program's version, one transaction a step."""
-    with database.write_engine.connect() as connection:
+    with database.write_engine.connect() as connection, _unchecked(connection):
         while True:
             with connection.begin():
                 if not step(connection):
                     return
+                _check_references(connection)
 
 
 def step(connection: Connection, revision_: str | None = None) -> bool:
@@ -45,6 +48,31 @@ def step(connection: Connection, revision_: str | None = None) -> bool:
         return False
     command.upgrade(_config(connection), revision_ or "+1")
     return True
+
+
+@contextmanager
+def _unchecked(connection: Connection) -> Iterator[None]:
+    """Let SQLite make a table anew, its only way to change one that others point at."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    # The switch does nothing inside a transaction, so SQLAlchemy must not begin one.
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _check_references(connection: Connection) -> None:
+    """Undo a step that leaves a row pointing at none."""
+    if connection.dialect.name != "sqlite":
+        return
+    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if lost:
+        tables = ", ".join(sorted({row[0] for row in lost}))
+        raise DatabaseCorrupt(Problem("rows point at nothing", tables))
 
 
 def prepare(database: Database) -> bool:

@@ -14,7 +14,12 @@ class OnMerge(StrEnum):
     """What happens to rows of the customer who becomes an alias."""
 
     MOVE = "move"
+    # Moved where the survivor has none of the same kind; else left with the alias.
     KEEP_SURVIVORS = "keep_survivors"
+    # A record about this customer number, whoever it is one with.
+    STAY = "stay"
+    # Computed from rows that moved.
+    RECOUNT = "recount"
 
 
 class OnErase(StrEnum):
@@ -59,8 +64,31 @@ CUSTOMER_KEYS = (
         column="alias_of",
     ),
     _key(schema.identities, OnMerge.MOVE, OnErase.DELETE),
+    _key(schema.identity_claims, OnMerge.KEEP_SURVIVORS, OnErase.DELETE),
+    _key(schema.supplied_figures, OnMerge.KEEP_SURVIVORS, OnErase.DELETE),
     _key(schema.consents, OnMerge.MOVE, OnErase.ANONYMISE),
+    _key(schema.corrections, OnMerge.STAY, OnErase.DELETE),
+    _key(schema.import_changes, OnMerge.STAY, OnErase.DELETE, export=False),
+    _key(
+        schema.match_candidates,
+        OnMerge.STAY,
+        OnErase.DELETE,
+        export=False,
+        column="low_id",
+    ),
+    _key(
+        schema.match_candidates,
+        OnMerge.STAY,
+        OnErase.DELETE,
+        export=False,
+        column="high_id",
+    ),
+    _key(schema.merges, OnMerge.STAY, OnErase.ANONYMISE, column="survivor_id"),
+    _key(schema.merges, OnMerge.STAY, OnErase.ANONYMISE, column="merged_id"),
     _key(schema.orders, OnMerge.MOVE, OnErase.ANONYMISE),
+    _key(schema.events, OnMerge.MOVE, OnErase.ANONYMISE),
+    _key(schema.customer_totals, OnMerge.RECOUNT, OnErase.ANONYMISE, export=False),
+    _key(schema.stale_totals, OnMerge.RECOUNT, OnErase.DELETE, export=False),
     _key(schema.inbox, OnMerge.MOVE, OnErase.DELETE),
     _key(schema.conversations, OnMerge.MOVE, OnErase.ANONYMISE),
     _key(schema.feedback, OnMerge.MOVE, OnErase.ANONYMISE),

@@ -10,6 +10,15 @@ from storage.schema.analysis import (
     rules,
     segments,
 )
+from storage.schema.arrival import (
+    api_keys,
+    api_requests,
+    currency_rates,
+    import_changes,
+    imports,
+    quality_scores,
+    sources,
+)
 from storage.schema.campaigns import (
     campaign_runs,
     content_versions,
@@ -22,8 +31,10 @@ from storage.schema.customers import (
     corrections,
     customers,
     identities,
-    imports,
-    sources,
+    identity_claims,
+    match_candidates,
+    merges,
+    supplied_figures,
     suppressions,
 )
 from storage.schema.program import (
@@ -38,7 +49,14 @@ from storage.schema.program import (
     sign_in_attempts,
     staff,
 )
-from storage.schema.sales import order_lines, orders, products
+from storage.schema.sales import (
+    customer_totals,
+    events,
+    order_lines,
+    orders,
+    products,
+    stale_totals,
+)
 from storage.schema.service import (
     conversation_events,
     conversations,
@@ -51,6 +69,8 @@ from storage.schema.service import (
 )
 
 __all__ = [
+    "api_keys",
+    "api_requests",
     "audit_log",
     "campaign_runs",
     "changes",
@@ -59,20 +79,27 @@ __all__ = [
     "conversation_events",
     "conversations",
     "corrections",
+    "currency_rates",
     "customer_features",
+    "customer_totals",
     "customers",
     "deliveries",
     "delivery_events",
     "episodes",
+    "events",
     "feedback",
     "handling_intervals",
     "identities",
+    "identity_claims",
+    "import_changes",
     "imports",
     "inbox",
     "installation",
     "jobs",
     "leases",
+    "match_candidates",
     "memberships",
+    "merges",
     "messages",
     "metadata",
     "model_runs",
@@ -80,6 +107,7 @@ __all__ = [
     "order_lines",
     "orders",
     "products",
+    "quality_scores",
     "recommendations",
     "rules",
     "schedules",
@@ -88,6 +116,8 @@ __all__ = [
     "sign_in_attempts",
     "sources",
     "staff",
+    "stale_totals",
+    "supplied_figures",
     "suppressions",
     "utterances",
 ]

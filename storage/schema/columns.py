@@ -35,8 +35,11 @@ def long_text(name: str, *, required: bool = False) -> Column[Any]:
     return Column(name, Text, nullable=not required)
 
 
-def json_column(name: str) -> Column[Any]:
-    return Column(name, Json, nullable=False, default=dict)
+def json_column(name: str, server_default: str | None = None) -> Column[Any]:
+    """An object; one that joins a table with rows needs a server default."""
+    return Column(
+        name, Json, nullable=False, default=dict, server_default=server_default
+    )
 
 
 def reference(

@@ -1,10 +1,12 @@
-"""Customers, what identifies them, what they agreed to, and how they came."""
+"""Customers, what identifies them, what they agreed to, who they are one with."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     Date,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -13,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from storage.dialect import Id
+from storage.dialect import Id, Json
 from storage.schema.columns import (
     id_column,
     json_column,
@@ -22,33 +24,6 @@ from storage.schema.columns import (
     moment,
     reference,
     word,
-)
-
-sources = Table(
-    "sources",
-    metadata,
-    id_column(),
-    Column("name", String(64), nullable=False, unique=True),
-)
-
-imports = Table(
-    "imports",
-    metadata,
-    id_column(),
-    reference("sources"),
-    word("kind"),
-    long_text("file_name", required=True),
-    Column("file_hash", String(64), nullable=False),
-    Column("mapping_hash", String(64), nullable=False),
-    word("state"),
-    Column("rows_read", Integer, nullable=False, default=0),
-    Column("rows_accepted", Integer, nullable=False, default=0),
-    Column("rows_corrected", Integer, nullable=False, default=0),
-    Column("rows_rejected", Integer, nullable=False, default=0),
-    json_column("reasons"),
-    moment("started_at"),
-    moment("completed_at", required=False),
-    UniqueConstraint("source_id", "kind", "file_hash", "mapping_hash"),
 )
 
 customers = Table(
@@ -62,14 +37,20 @@ customers = Table(
     Column("birth_date", Date),
     long_text("address"),
     long_text("city"),
+    Column("postcode", String(16)),
     Column("country", String(64)),
     Column("income_minor", Id),
     Column("income_currency", String(3)),
     json_column("preferences"),
     json_column("attributes"),
+    # Per field: who set its value, and how much that counts against a later one.
+    json_column("provenance", server_default="{}"),
     reference("sources", required=False),
+    reference("imports", required=False),
     moment("created_at"),
     moment("updated_at"),
+    moment("erased_at", required=False),
+    Index("ix_customers_import", "import_id"),
 )
 
 identities = Table(
@@ -83,9 +64,81 @@ identities = Table(
     moment("verified_at", required=False),
     # Why the channel is switched off for this address; null means reachable.
     word("unreachable_reason", required=False),
+    reference("imports", required=False),
     moment("created_at"),
     UniqueConstraint("kind", "value"),
     Index("ix_identities_customer", "customer_id", "kind"),
+)
+
+# An address that a source gave for one customer while it is another's: the two may
+# be one person.
+identity_claims = Table(
+    "identity_claims",
+    metadata,
+    id_column(),
+    reference("customers"),
+    word("kind"),
+    Column("value", String(320), nullable=False),
+    long_text("typed", required=True),
+    reference("imports", required=False),
+    moment("created_at"),
+    UniqueConstraint("customer_id", "kind", "value"),
+    Index("ix_identity_claims_value", "kind", "value"),
+)
+
+# What a file says that a customer bought, for where there are no orders.
+supplied_figures = Table(
+    "supplied_figures",
+    metadata,
+    id_column(),
+    reference("customers"),
+    reference("sources"),
+    reference("imports", required=False),
+    Column("purchase_count", Integer),
+    Column("purchase_days", Integer),
+    Column("average_price_minor", Id),
+    Column("currency", String(3)),
+    moment("as_of"),
+    UniqueConstraint("customer_id", "source_id"),
+)
+
+# Two customers who may be one person, and what was decided about them.
+match_candidates = Table(
+    "match_candidates",
+    metadata,
+    id_column(),
+    Column("low_id", Id, ForeignKey("customers.id"), nullable=False),
+    Column("high_id", Id, ForeignKey("customers.id"), nullable=False),
+    Column("probability_ratio", Float, nullable=False),
+    # Each comparison with its words and its weight in bits.
+    Column("evidence", Json, nullable=False),
+    word("state"),
+    Column("decided_by", String(64)),
+    moment("decided_at", required=False),
+    moment("found_at"),
+    UniqueConstraint("low_id", "high_id"),
+    CheckConstraint("low_id < high_id", name="ordered_pair"),
+    Index("ix_match_candidates_state", "state", "probability_ratio"),
+    Index("ix_match_candidates_high", "high_id"),
+)
+
+# One merge, with what is needed to take it back.
+merges = Table(
+    "merges",
+    metadata,
+    id_column(),
+    Column("survivor_id", Id, ForeignKey("customers.id"), nullable=False),
+    Column("merged_id", Id, ForeignKey("customers.id"), nullable=False),
+    word("method"),
+    Column("probability_ratio", Float),
+    long_text("reason"),
+    # What was moved, dropped and overwritten, by table.
+    json_column("moved"),
+    Column("actor", String(64), nullable=False),
+    moment("at"),
+    moment("undone_at", required=False),
+    Index("ix_merges_survivor", "survivor_id"),
+    Index("ix_merges_merged", "merged_id"),
 )
 
 consents = Table(
@@ -98,6 +151,7 @@ consents = Table(
     word("state"),
     word("source"),
     long_text("proof"),
+    reference("imports", required=False),
     moment("at"),
     Index("ix_consents_newest", "customer_id", "channel", "topic", "id"),
 )
@@ -120,6 +174,8 @@ corrections = Table(
     id_column(),
     word("kind"),
     Column("record_id", Id, nullable=False),
+    # Whose record it is: who is erased takes the values along.
+    reference("customers", required=False),
     word("field"),
     long_text("before"),
     long_text("after"),
@@ -127,4 +183,6 @@ corrections = Table(
     reference("imports", required=False),
     moment("at"),
     Index("ix_corrections_record", "kind", "record_id"),
+    Index("ix_corrections_rule", "rule", "at"),
+    Index("ix_corrections_customer", "customer_id"),
 )

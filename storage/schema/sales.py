@@ -1,4 +1,4 @@
-"""Products, orders and their lines."""
+"""Products, orders with their lines, and what else customers did."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
 from storage.dialect import Id
 from storage.schema.columns import (
     id_column,
+    json_column,
     long_text,
     metadata,
     moment,
@@ -35,6 +36,7 @@ products = Table(
     Column("currency", String(3)),
     long_text("url"),
     Column("active", Boolean, nullable=False, default=True),
+    reference("imports", required=False),
     UniqueConstraint("source_id", "external_id"),
 )
 
@@ -48,10 +50,16 @@ orders = Table(
     word("kind"),
     moment("ordered_at"),
     Column("total_minor", Id, nullable=False),
+    # Part of what the lines add up to before it; never negative.
+    Column("discount_minor", Id, nullable=False, default=0, server_default="0"),
+    Column("coupon", String(64)),
+    # paid, shipped, delivered, cancelled ..., as the source says it.
+    word("status", required=False),
     Column("currency", String(3), nullable=False),
     reference("imports", required=False),
     UniqueConstraint("source_id", "external_id"),
     Index("ix_orders_customer", "customer_id", "ordered_at"),
+    Index("ix_orders_import", "import_id"),
 )
 
 order_lines = Table(
@@ -62,5 +70,52 @@ order_lines = Table(
     reference("products", required=False),
     Column("quantity", Integer, nullable=False),
     Column("amount_minor", Id, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What a customer did that is neither an order nor a conversation.
+events = Table(
+    "events",
+    metadata,
+    id_column(),
+    reference("sources"),
+    Column("external_id", String(64)),
+    reference("customers"),
+    word("kind"),
+    moment("at"),
+    reference("products", required=False),
+    Column("value_minor", Id),
+    Column("currency", String(3)),
+    json_column("data"),
+    reference("imports", required=False),
+    UniqueConstraint("source_id", "external_id"),
+    Index("ix_events_customer", "customer_id", "at"),
+    Index("ix_events_import", "import_id"),
+)
+
+# Sums over a customer's orders, kept up to date by what has arrived since.
+customer_totals = Table(
+    "customer_totals",
+    metadata,
+    Column("customer_id", Id, ForeignKey("customers.id"), primary_key=True),
+    Column("sales_count", Integer, nullable=False),
+    Column("returns_count", Integer, nullable=False),
+    # In the shop's currency, by the rate of the order's day.
+    Column("sales_minor", Id, nullable=False),
+    Column("returns_minor", Id, nullable=False),
+    Column("discount_minor", Id, nullable=False),
+    # Of lines with a product and a positive quantity in sales.
+    Column("units", Id, nullable=False),
+    Column("units_minor", Id, nullable=False),
+    moment("first_sale_at", required=False),
+    moment("last_sale_at", required=False),
+    sqlite_with_rowid=False,
+)
+
+# Customers whose totals must be counted anew: an order of theirs changed or moved.
+stale_totals = Table(
+    "stale_totals",
+    metadata,
+    Column("customer_id", Id, ForeignKey("customers.id"), primary_key=True),
     sqlite_with_rowid=False,
 )

@@ -53,7 +53,8 @@ conversations = Table(
     "conversations",
     metadata,
     id_column(),
-    reference("customers"),
+    # Null where an imported call or ticket names nobody.
+    reference("customers", required=False),
     word("channel"),
     Column("address", String(320), nullable=False),
     word("owner"),
@@ -90,8 +91,14 @@ episodes = Table(
     moment("closed_at", required=False),
     word("ended", required=False),
     Column("reopened", Integer, nullable=False, default=0),
+    # Of an imported ticket or call.
+    reference("sources", required=False),
+    Column("external_id", String(64)),
+    reference("imports", required=False),
+    UniqueConstraint("source_id", "external_id"),
     Index("ix_episodes_conversation", "conversation_id", "opened_at"),
     Index("ix_episodes_closed", "closed_at"),
+    Index("ix_episodes_import", "import_id"),
 )
 
 messages = Table(
@@ -149,11 +156,15 @@ feedback = Table(
     "feedback",
     metadata,
     id_column(),
-    reference("customers"),
+    # Null where an imported rating names nobody.
+    reference("customers", required=False),
     reference("episodes", required=False),
     moment("asked_at", required=False),
     moment("answered_at", required=False),
     Column("score", Integer),
+    # As the source gave it, where its scale is another.
+    Column("given_score", Float),
+    Column("given_scale", String(16)),
     word("issue", required=False),
     long_text("comment"),
     # Snapshots at the time of asking: who answered, about what, after which campaign.
@@ -162,8 +173,13 @@ feedback = Table(
     word("topic", required=False),
     word("channel", required=False),
     reference("campaign_runs", required=False),
+    reference("sources", required=False),
+    Column("external_id", String(64)),
+    reference("imports", required=False),
     CheckConstraint("score BETWEEN 1 AND 5", name="score_range"),
     UniqueConstraint("episode_id"),
+    UniqueConstraint("source_id", "external_id"),
+    Index("ix_feedback_import", "import_id"),
     Index("ix_feedback_answered", "answered_at"),
     Index("ix_feedback_customer", "customer_id", "asked_at"),
 )

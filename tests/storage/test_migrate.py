@@ -58,8 +58,9 @@ def definitions(connection: Connection) -> set[tuple[str, str]]:
 
 
 def spelling(sql: str) -> str:
-    """One line for each part, in one order: a migration names constraints later."""
-    lines = [line.strip().rstrip(",").rstrip() for line in sql.splitlines()]
+    """One line a part, in one order: a migration may add and rename and quote."""
+    plain = sql.replace('"', "")
+    lines = [line.strip().rstrip(",").rstrip() for line in plain.splitlines()]
     return "\n".join(sorted(line for line in lines if line))
 
 
