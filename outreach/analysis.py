@@ -14,7 +14,7 @@ from core.log import get_logger
 from core.model import system
 from core.settings import Analysis
 from core.settings import Segmentation as SegmentationSettings
-from storage import analysis, cleaning
+from storage import analysis
 from storage.analysis import (
     NewModelRun,
     NewRecommendation,
@@ -22,7 +22,6 @@ from storage.analysis import (
     ResultWriter,
     StoredSegment,
 )
-from storage.cleaning import Fix
 from storage.database import Connection, Database
 from storage.offers import Choice
 
@@ -33,18 +32,9 @@ if TYPE_CHECKING:
     from analytics.segments import KnownSegment, Segmentation
 
 log = get_logger("analysis")
-CLEANER = system("cleaner")
 ANALYST = system("analyst")
-FIXES_PER_WRITE = 200
 # Recommendations are judged on the last weeks that the data hold.
 EVALUATION_DAYS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """How many values each rule changed in this pass."""
-
-    changes_by_rule: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +47,6 @@ class Analysed:
     rules: int = 0
     recommendations: int = 0
     reasons: tuple[str, ...] = ()
-
-
-async def clean_customers(database: Database, clock: Clock) -> Cleaned:
-    """Correct what is certainly wrong in customers' records, in small writes."""
-    from analytics.clean import clean_customers as find_fixes
-    from storage import frames
-
-    now = clock.now()
-    customers = await database.read(frames.customers_frame)
-    found, _ = find_fixes(customers, now)
-    fixes = [
-        Fix(
-            int(row["customer_id"]),
-            str(row["field"]),
-            str(row["before"]),
-            _or_none(row["after"]),
-            str(row["rule"]),
-        )
-        for row in found.to_dict("records")
-    ]
-    fresh = await database.read(lambda c: _not_noted(c, fixes))
-    for start in range(0, len(fresh), FIXES_PER_WRITE):
-        batch = fresh[start : start + FIXES_PER_WRITE]
-        await database.write(
-            CLEANER, partial(cleaning.apply_fixes, fixes=batch, now=now)
-        )
-    counts: dict[str, int] = {}
-    for fix in fresh:
-        counts[fix.rule] = counts.get(fix.rule, 0) + 1
-    return Cleaned(counts)
 
 
 async def analyse_customers(
@@ -292,20 +252,6 @@ def _known_segments(connection: Connection, name: str) -> list[KnownSegment]:
     ]
 
 
-def _not_noted(connection: Connection, fixes: list[Fix]) -> list[Fix]:
-    """Those that change something; what can only be noted is noted once."""
-    known = {
-        (rule, name): cleaning.noted(connection, rule, name)
-        for rule, name in {(fix.rule, fix.field) for fix in fixes}
-    }
-    return [
-        fix
-        for fix in fixes
-        if fix.field not in cleaning.REQUIRED
-        or fix.customer_id not in known[fix.rule, fix.field]
-    ]
-
-
 def _run(found: ModelRun) -> NewModelRun:
     return NewModelRun(**{name: getattr(found, name) for name in NewModelRun.__slots__})
 
@@ -327,7 +273,3 @@ def _missing(value: Any) -> bool:
     import pandas as pd
 
     return bool(pd.isna(value)) or (isinstance(value, float) and math.isinf(value))
-
-
-def _or_none(value: Any) -> str | None:
-    return None if _missing(value) else str(value)

@@ -11,8 +11,9 @@ from core.clock import Clock
 from core.log import get_logger
 from core.model import RunState, system
 from core.settings import Settings
-from outreach.analysis import Analysed, Cleaned, analyse_customers, clean_customers
+from outreach.analysis import Analysed, analyse_customers
 from outreach.campaigns import begin_run
+from outreach.cleaning import Cleaned, clean_customers
 from outreach.compose import Composer
 from outreach.delivery import Sender
 from outreach.monitor import RunReport, report_run

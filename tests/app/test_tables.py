@@ -11,7 +11,8 @@ from analytics.service import service_numbers
 from analytics.window import Window
 from app import tables
 from core.model import DeliveryState, OnUncertain, RunState
-from outreach.analysis import Analysed, Cleaned
+from outreach.analysis import Analysed
+from outreach.cleaning import Cleaned
 from outreach.monitor import RunReport
 from outreach.pipeline import Report
 from storage import frames

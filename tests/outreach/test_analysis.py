@@ -6,17 +6,17 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from app.demo.load import load_shop
 from app.demo.shop import make_shop
 from core.clock import SimulatedClock
 from core.settings import Analysis
-from outreach.analysis import Analysed, analyse_customers, clean_customers
+from outreach.analysis import Analysed, analyse_customers
 from storage import analysis, schema
 from storage.database import Database, open_database
 from tests.outreach.house import NOON, House
@@ -109,45 +109,3 @@ async def test_an_empty_shop_is_a_reason(house: House) -> None:
 
     assert found.reasons == ("0 orders; an analysis needs 20",)
     assert (found.customers, found.segments, found.rules) == (0, {}, 0)
-
-
-# --- cleaning -------------------------------------------------------------------------
-
-
-async def test_what_is_certainly_wrong_is_corrected_and_noted(house: House) -> None:
-    [person, *_] = house.people(3)
-    table = schema.customers
-    future = datetime(2090, 1, 1, tzinfo=UTC).date()
-    house.write(
-        lambda c: c.execute(
-            update(table).where(table.c.id == person).values(birth_date=future)
-        )
-    )
-
-    cleaned = await clean_customers(house.database, house.clock)
-    again = await clean_customers(house.database, house.clock)
-
-    born = house.read(lambda c: list(c.scalars(select(table.c.birth_date))))
-    notes = house.read(lambda c: c.execute(select(schema.corrections)).all())
-    assert born == [None, None, None]
-    assert sum(cleaned.changes_by_rule.values()) == len(notes) == 1
-    assert (notes[0].record_id, notes[0].field) == (person, "birth_date")
-    assert notes[0].before.startswith("2090-01-01")
-    assert again.changes_by_rule == {}
-
-
-async def test_what_can_only_be_noted_is_noted_once(house: House) -> None:
-    [person] = house.people(1)
-    later = NOON + timedelta(days=400)
-    table = schema.customers
-    house.write(
-        lambda c: c.execute(
-            update(table).where(table.c.id == person).values(created_at=later)
-        )
-    )
-
-    first = await clean_customers(house.database, house.clock)
-    second = await clean_customers(house.database, house.clock)
-
-    assert sum(first.changes_by_rule.values()) == 1
-    assert second.changes_by_rule == {}
