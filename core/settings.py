@@ -158,6 +158,13 @@ class Analysis(Section):
     orders_minimum: int = Field(20, ge=1)
 
 
+class Matching(Section):
+    """From which probability on two customers are taken for one person."""
+
+    safe_ratio: float = Field(0.999, gt=0.5, lt=1)
+    propose_ratio: float = Field(0.5, gt=0, lt=1)
+
+
 class Schedule(Section):
     """When the pipeline runs by itself, in the shop's time zone."""
 
@@ -190,6 +197,7 @@ class Settings(BaseSettings):
     bot: Bot = Bot()
     outreach: Outreach = Outreach()
     analysis: Analysis = Analysis()
+    matching: Matching = Matching()
     schedule: Schedule = Schedule()
     log: Log = Log()
 
