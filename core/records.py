@@ -103,6 +103,8 @@ class CustomerRecord:
     attributes: dict[str, str] = field(default_factory=dict)
     consents: tuple[ConsentRecord, ...] = ()
     figures: SuppliedFigures | None = None
+    # Fields that are right to a year or so: a birth date from an age or a year.
+    approximate: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +187,17 @@ class RateRecord:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that was left out. `line` is where it begins in the file, from 1."""
+    """A row that was left out. `line` is where it begins in the file, from 1.
+
+    `column` is what the file calls the column of a wrong value; empty where the row
+    as a whole is wrong.
+    """
 
     line: int
     reason: str
     value: str
     raw: tuple[str, ...]
+    column: str = ""
 
 
 R = TypeVar("R")
