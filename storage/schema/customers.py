@@ -64,6 +64,8 @@ identities = Table(
     moment("verified_at", required=False),
     # Why the channel is switched off for this address; null means reachable.
     word("unreachable_reason", required=False),
+    # Of several addresses of one kind the lowest is written to first.
+    Column("place", Integer, nullable=False, default=0, server_default="0"),
     reference("imports", required=False),
     moment("created_at"),
     UniqueConstraint("kind", "value"),

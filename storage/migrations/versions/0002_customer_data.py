@@ -345,13 +345,16 @@ def upgrade():
             batch_op.f("uq_feedback_source_id"), ["source_id", "external_id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_feedback_source_id"), "sources", ["source_id"], ["id"]
+            batch_op.f("fk_feedback_import_id"), "imports", ["import_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_feedback_import_id"), "imports", ["import_id"], ["id"]
+            batch_op.f("fk_feedback_source_id"), "sources", ["source_id"], ["id"]
         )
 
     with op.batch_alter_table("identities", recreate=recreate) as batch_op:
+        batch_op.add_column(
+            sa.Column("place", sa.Integer(), server_default="0", nullable=False)
+        )
         batch_op.add_column(sa.Column("import_id", dialect.Id, nullable=True))
         batch_op.create_foreign_key(
             batch_op.f("fk_identities_import_id"), "imports", ["import_id"], ["id"]
