@@ -17,10 +17,11 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from app.kinds import KINDS, reader_of
 from app.rejects import RejectFile
-from content.mapping import FileMapping, find_mapping
-from content.orders import FileDefaults, OrderReader
-from content.people import customer_reader, opt_out_reader, product_reader
+from content.mapping import FileMapping
+from content.mapping_file import find_mapping
+from content.orders import FileDefaults
 from content.table import TableFile
 from core.clock import Clock, SystemClock
 from core.errors import DataError, Problem
@@ -29,14 +30,7 @@ from core.records import RecordKind
 from core.settings import ROOT, Settings
 from storage import ingest
 from storage.database import Database, open_database
-from storage.ingest_customers import write_customers
-from storage.ingest_orders import (
-    PRICES_AT_ONCE,
-    OrderWriter,
-    newest_prices,
-    save_prices,
-)
-from storage.ingest_people import RecordWriter, write_opt_outs, write_products
+from storage.ingest_orders import PRICES_AT_ONCE, newest_prices, save_prices
 from storage.migrate import prepare
 
 ACTOR = system("import")
@@ -44,10 +38,7 @@ TEMPLATES = ROOT / "templates"
 STDIN = "-"
 
 # While the program serves, no write may hold the database for longer than 50 ms.
-# Smaller batches than the first ones would cost more than they hold up.
 WRITE_SECONDS = 0.03
-FIRST_ORDER_LINES = 2000
-FIRST_ROWS = 25
 LINES_MAX = 10_000
 
 EXIT_OK, EXIT_PROBLEM, EXIT_REJECTS, EXIT_INTERRUPTED = 0, 1, 3, 130
@@ -106,7 +97,9 @@ def import_file(
         rejects = settings.storage.data_directory / "rejects" / f"{row.id}.csv"
         done = row
         if not row.complete:
-            reader = _reader(table, mapping, settings)
+            shop = settings.shop
+            defaults = FileDefaults(shop.currency, shop.timezone)
+            reader = reader_of(table, mapping, defaults)
             with _calm_memory():
                 _Copying(database, clock, row, table, report).run(reader, rejects)
             if row.kind is RecordKind.ORDERS:
@@ -144,7 +137,7 @@ class _Copying:
     def run(self, reader: Any, rejects: Path) -> None:
         before = self._row.progress
         left_out = RejectFile(rejects, before.rows_rejected)
-        writer = _writer(self._row)
+        writer = KINDS[self._row.kind].write(self._row)
         least = reader.batch_lines
         for batch in reader.batches(before.position):
             left_out.add(batch.rejects)
@@ -227,33 +220,6 @@ def close_import_command(
             "no such unfinished import", str(import_id), hint=f"Unfinished: {named}."
         )
     )
-
-
-def _reader(table: TableFile, mapping: FileMapping, settings: Settings) -> Any:
-    defaults = FileDefaults(settings.shop.currency, settings.shop.timezone)
-    reader: Any
-    if mapping.kind is RecordKind.ORDERS:
-        reader = OrderReader(table, mapping, defaults)
-        reader.batch_lines = FIRST_ORDER_LINES
-        return reader
-    if mapping.kind is RecordKind.CUSTOMERS:
-        reader = customer_reader(table, mapping, defaults)
-    elif mapping.kind is RecordKind.PRODUCTS:
-        reader = product_reader(table, mapping, defaults)
-    else:
-        reader = opt_out_reader(table, mapping)
-    reader.batch_lines = FIRST_ROWS
-    return reader
-
-
-def _writer(row: ingest.Import) -> Any:
-    if row.kind is RecordKind.ORDERS:
-        return OrderWriter(row)
-    if row.kind is RecordKind.CUSTOMERS:
-        return RecordWriter(row, write_customers)
-    if row.kind is RecordKind.PRODUCTS:
-        return RecordWriter(row, write_products)
-    return RecordWriter(row, write_opt_outs)
 
 
 def _next_size(lines: int, seconds: float, least: int) -> int:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from app.importing import TEMPLATES, import_file
-from content.mapping import find_mapping
+from content.mapping_file import find_mapping
 from core.clock import SystemClock
 from core.settings import Settings
 from storage.database import open_database

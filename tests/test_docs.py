@@ -18,7 +18,8 @@ from app.cli import cli
 from app.import_view import REASONS
 from content.campaign import parse_campaign
 from content.filters import filters_for
-from content.mapping import FIELDS, KEYS, RULES, read_mapping, shipped_mappings
+from content.mapping import FIELDS, KEYS, RULES
+from content.mapping_file import read_mapping, shipped_mappings
 from content.variables import HTML_ROOTS, names
 from core.model import (
     DeliveryState,

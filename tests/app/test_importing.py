@@ -23,7 +23,7 @@ from app.importing import (
     import_command,
     import_file,
 )
-from content.mapping import find_mapping
+from content.mapping_file import find_mapping
 from core.clock import SystemClock
 from core.errors import DataError
 from core.settings import ROOT, Settings

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from content.mapping import (
-    FileMapping,
-    find_mapping,
-    read_mapping,
-    shipped_mappings,
-)
+from content.mapping import GUESSED, FileMapping
+from content.mapping_file import find_mapping, read_mapping, shipped_mappings
 from core.errors import DataError
 from core.records import RecordKind
 from core.settings import ROOT
@@ -47,7 +44,45 @@ def test_reads_columns_and_their_defaults(write):
         kind=RecordKind.ORDERS,
         missing=("",),
         columns={"order": "invoice", "ordered_at": "day", "price": "price"},
+        guess=frozenset(GUESSED),
     )
+
+
+def test_what_a_mapping_tells_is_not_guessed(write):
+    told = "encoding: gb18030\ndelimiter: tab\ndecimal: ','\ndates: '%d.%m.%Y'\n"
+
+    mapping = read_mapping(write(ORDERS + told))
+
+    assert mapping.guess == frozenset()
+    assert mapping.encoding == "gb18030"
+    assert mapping.dates == ("%d.%m.%Y",)
+
+
+def test_guess_can_be_asked_for_by_its_name(write):
+    told = "encoding: guess\ndecimal: guess\ndates: guess\ndelimiter: guess\n"
+
+    assert read_mapping(write(ORDERS + told)) == read_mapping(write(ORDERS))
+
+
+def test_several_columns_make_one_field(write):
+    mapping = read_mapping(write(ORDERS + "  customer: [first, last?]\n"))
+
+    assert mapping.columns_of("customer") == ("first", "last")
+    assert mapping.columns_of("country") == ()
+    assert mapping.optional == {"customer"}
+
+
+def test_a_scale_is_read_from_the_lowest_to_the_highest(write):
+    text = "kind: feedback\nscale: [0, 10]\ncolumns: {answered_at: at, score: s}\n"
+
+    assert read_mapping(write(text)).scale == (0.0, 10.0)
+
+
+def test_a_settled_mapping_keeps_the_hash_of_what_was_written(write):
+    written = read_mapping(write(ORDERS))
+    settled = replace(written, decimal=",", written_hash=written.content_hash)
+
+    assert settled.content_hash == written.content_hash
 
 
 def test_a_question_mark_makes_a_column_optional(write):
@@ -74,6 +109,16 @@ def test_a_question_mark_makes_a_column_optional(write):
         (ORDERS + "encoding: utf-9\n", 6, ("encoding", "utf-9")),
         (ORDERS + "delimiter: comm\n", 6, ("comma, semicolon", "comm")),
         (ORDERS + "rules:\n  quantity_limit: many\n", 7, ("above 0", "many")),
+        (ORDERS + "dates: d.m.y\n", 6, ("epoch", "d.m.y")),
+        (ORDERS + "scale: 5\n", 6, ("lowest", "5")),
+        (ORDERS + "scale: [1, 1]\n", 6, ("lowest", "1")),
+        (ORDERS + "  customer: []\n", 6, ("a list",)),
+        (ORDERS + "  customer:\n", 6, ("name of a column",)),
+        (
+            "kind: customers\ncolumns: {id: id}\ndefaults:\n  income_period: decade\n",
+            4,
+            ("year, month, week", "decade"),
+        ),
         (ORDERS + "columns: [\n", 7, ("not valid YAML",)),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from content.mapping import find_mapping
+from content.mapping_file import find_mapping
 from content.orders import FileDefaults
 from content.people import customer_reader, opt_out_reader, product_reader
 from content.table import TableFile
