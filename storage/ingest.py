@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from core.errors import LeaseLost, Problem
 from core.model import ImportState
@@ -217,9 +217,10 @@ def incomplete_imports(connection: Connection) -> list[Import]:
 
 
 def arrived_orders() -> ColumnElement[bool]:
-    """Whether an order is part of the data yet."""
+    """Whether an order is part of the data yet, and not set aside by cleaning."""
     running = select(imports.c.id).where(imports.c.state == ImportState.RUNNING)
-    return orders.c.import_id.is_(None) | orders.c.import_id.not_in(running)
+    whole = orders.c.import_id.is_(None) | orders.c.import_id.not_in(running)
+    return and_(whole, orders.c.set_aside.is_(None))
 
 
 def all_imports(connection: Connection) -> list[Import]:

@@ -371,6 +371,7 @@ def upgrade():
         )
         batch_op.add_column(sa.Column("coupon", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("status", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("set_aside", sa.String(length=64), nullable=True))
         batch_op.create_index("ix_orders_import", ["import_id"], unique=False)
 
     with op.batch_alter_table("products", recreate=recreate) as batch_op:
