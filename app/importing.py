@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from app.kinds import KINDS, reader_of
 from app.rejects import RejectFile
 from content.mapping import FileMapping
 from content.mapping_file import find_mapping
-from content.orders import FileDefaults
+from content.rows import FileDefaults
 from content.table import TableFile
 from core.clock import Clock, SystemClock
 from core.errors import DataError, Problem
@@ -97,9 +98,7 @@ def import_file(
         rejects = settings.storage.data_directory / "rejects" / f"{row.id}.csv"
         done = row
         if not row.complete:
-            shop = settings.shop
-            defaults = FileDefaults(shop.currency, shop.timezone)
-            reader = reader_of(table, mapping, defaults)
+            reader = reader_of(table, mapping, _defaults(settings, row))
             with _calm_memory():
                 _Copying(database, clock, row, table, report).run(reader, rejects)
             if row.kind is RecordKind.ORDERS:
@@ -220,6 +219,13 @@ def close_import_command(
             "no such unfinished import", str(import_id), hint=f"Unfinished: {named}."
         )
     )
+
+
+def _defaults(settings: Settings, row: ingest.Import) -> FileDefaults:
+    # The day of the start: an import that goes on tomorrow must not end differently.
+    zone = ZoneInfo(settings.shop.timezone)
+    today = row.started_at.astimezone(zone).date()
+    return FileDefaults(settings.shop.currency, settings.shop.timezone, today)
 
 
 def _next_size(lines: int, seconds: float, least: int) -> int:
