@@ -78,7 +78,7 @@ async def handle_turn(parts: Parts, stored: Stored) -> None:
         now = parts.clock.now()
         conversation = _conversation(parts, connection, stored.update, customer)
         heard = _inbound(connection, stored, conversation)
-        inbox.mark_handled(connection, stored.id, customer.id, now)
+        inbox.mark_handled(connection, stored.id, conversation.customer_id, now)
         parts.recorder.advance(connection, conversation, event, now, heard)
 
     failpoint.hit("turn_before_record")
@@ -129,7 +129,8 @@ async def apologise(parts: Parts, stored: Stored, error: str) -> None:
             return
         now = parts.clock.now()
         conversation = _conversation(parts, connection, stored.update, customer)
-        inbox.mark_handled(connection, stored.id, customer.id, now, error)
+        owner_id = conversation.customer_id
+        inbox.mark_handled(connection, stored.id, owner_id, now, error)
         step = _apology(parts, connection, conversation, now)
         heard = _inbound(connection, stored, conversation)
         parts.recorder.write(connection, conversation, step, now, heard)

@@ -99,9 +99,14 @@ class Composer:
         for ready, group in self._by_run(connection, rows):
             people = self._people(connection, ready, group, now)
             for row in group:
+                person = people.get(row.customer_id)
+                if person is None:
+                    # Merged since the claim: the next one reads whose row it is.
+                    broken.append(_put_back(row))
+                    continue
                 try:
                     written[row.id] = self._envelope(
-                        connection, row, people[row.customer_id], ready, now
+                        connection, row, person, ready, now
                     )
                 except TemplateError as error:
                     broken.append(_unwritable(row, error))
@@ -322,6 +327,10 @@ def skipped_state(reason: SkipReason) -> DeliveryState:
     if reason is SkipReason.SUPPRESSED:
         return DeliveryState.SUPPRESSED
     return DeliveryState.SKIPPED
+
+
+def _put_back(row: Delivery) -> Result:
+    return Result(row.id, DeliveryState.PLANNED, "put_back", tried=False)
 
 
 def _unwritable(row: Delivery, error: TemplateError) -> Result:

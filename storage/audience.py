@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -122,7 +123,10 @@ def segment_keys(connection: Connection) -> list[str]:
 def candidates(
     connection: Connection, ids: Sequence[int], asking: Asking
 ) -> list[Candidate]:
-    """The customers with these ids, in this order, with all that decides."""
+    """The customers with these ids, in this order, with all that decides.
+
+    Who was merged into another is left out.
+    """
     addresses = _addresses(connection, ids)
     consented = _consented(connection, ids, asking.topic)
     pressure = _pressure(connection, ids, asking.cap_since, asking)
@@ -199,7 +203,7 @@ def _profile_query(ids: Sequence[int]) -> Any:
         .outerjoin(memberships, member)
         .outerjoin(segments, segments.c.id == memberships.c.segment_id)
         .outerjoin(customer_features, has_features)
-        .where(customers.c.id.in_(ids))
+        .where(customers.c.id.in_(ids), customers.c.alias_of.is_(None))
     )
 
 
@@ -212,7 +216,7 @@ def _addresses(
             identities.c.customer_id.in_(ids),
             identities.c.kind.in_([channel.value for channel in Channel]),
         )
-        .order_by(identities.c.id)
+        .order_by(identities.c.place, identities.c.id)
     ).all()
     key = installation.key(connection, "address") if rows else b""
     digests = {row.id: installation.address_hmac(key, row.value) for row in rows}
@@ -275,10 +279,12 @@ def _pressure(
 ) -> dict[int, int]:
     """Messages of other runs that reached, or may reach, each customer."""
     moment = func.coalesce(deliveries.c.ended_at, deliveries.c.planned_at)
+    # What the customer got under a name from before a merge was got all the same.
+    survivor_of = {each: each for each in ids} | _aliases(connection, ids)
     query = (
         select(deliveries.c.customer_id, func.count().label("messages"))
         .where(
-            deliveries.c.customer_id.in_(ids),
+            deliveries.c.customer_id.in_(survivor_of),
             deliveries.c.campaign_run_id != asking.campaign_run_id,
             # Told as exclusion: SQLite would else read all rows in these states
             # instead of those of the customers.
@@ -291,7 +297,17 @@ def _pressure(
         query = query.join(
             campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id
         ).where(condition)
-    return {row.customer_id: row.messages for row in connection.execute(query)}
+    found: Counter[int] = Counter()
+    for row in connection.execute(query):
+        found[survivor_of[row.customer_id]] += row.messages
+    return found
+
+
+def _aliases(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Those merged into these customers, each with the survivor."""
+    query = select(customers.c.id, customers.c.alias_of)
+    rows = connection.execute(query.where(customers.c.alias_of.in_(ids)))
+    return {row.id: row.alias_of for row in rows}
 
 
 def _open_conversations(connection: Connection, ids: Sequence[int]) -> set[int]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, case, func, select
 
 from core.model import Channel, MessageState, OrderKind, Owner, Sender
+from storage.customers import one_person, survivor_of
 from storage.episodes import EventKind
 from storage.schema import (
     campaign_runs,
@@ -302,7 +303,8 @@ def _event(row: Row[Any], names: dict[str, str]) -> Line:
 
 
 def card(connection: Connection, customer_id: int) -> Card | None:
-    """What is known of one customer."""
+    """What is known of one customer; of the survivor, where this one was merged."""
+    customer_id = survivor_of(connection, customer_id)
     row = connection.execute(
         select(customers).where(customers.c.id == customer_id)
     ).first()
@@ -311,7 +313,7 @@ def card(connection: Connection, customer_id: int) -> Card | None:
     known = connection.execute(
         select(identities.c.kind, identities.c.typed)
         .where(identities.c.customer_id == customer_id)
-        .order_by(identities.c.id)
+        .order_by(identities.c.place, identities.c.id)
     )
     bought = and_(orders.c.customer_id == customer_id, orders.c.kind == OrderKind.SALE)
     return Card(
@@ -376,7 +378,7 @@ def _mailings(connection: Connection, customer_id: int) -> tuple[Mailing, ...]:
     rows = connection.execute(
         select(deliveries, campaign_runs.c.campaign_key)
         .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
-        .where(deliveries.c.customer_id == customer_id)
+        .where(deliveries.c.customer_id.in_(one_person(customer_id)))
         .order_by(at.desc())
         .limit(5)
     )

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from core.errors import Problem, RapportError
 from core.model import Channel, Owner
+from storage.customers import survivor_of
 from storage.dialect import upsert
 from storage.schema import (
     conversations,
@@ -98,7 +99,8 @@ def start(
     connection.execute(
         upsert(connection, conversations)
         .values(
-            customer_id=customer_id,
+            # Who wrote may have been merged since we looked.
+            customer_id=survivor_of(connection, customer_id),
             channel=channel,
             address=address,
             owner=Owner.BOT,

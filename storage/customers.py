@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, or_, select, update
 
 from core.errors import DataError, Problem
 from core.model import Channel, ConsentState, IdentityKind
@@ -62,6 +62,27 @@ def get(connection: Connection, customer_id: int) -> Customer | None:
         select(customers).where(customers.c.id == customer_id)
     ).first()
     return None if row is None else _customer(row)
+
+
+def survivor_of(connection: Connection, customer_id: int) -> int:
+    """The customer that this one is part of; itself where it was never merged.
+
+    Who holds an id from before a merge (a link in a mail, a turn that has begun)
+    acts on the survivor by it.
+    """
+    found = connection.scalar(
+        select(customers.c.alias_of).where(customers.c.id == customer_id)
+    )
+    return customer_id if found is None else int(found)
+
+
+def one_person(customer_id: int) -> Select[tuple[int]]:
+    """The ids of a customer and of all who were merged into it, as a query.
+
+    Most rows move in a merge; those that stay with an alias are found by it.
+    """
+    own = customers.c.id == customer_id
+    return select(customers.c.id).where(or_(own, customers.c.alias_of == customer_id))
 
 
 def create(
@@ -131,11 +152,11 @@ def address_of(
     return connection.scalar(
         select(identities.c.value)
         .where(
-            identities.c.customer_id == customer_id,
+            identities.c.customer_id == survivor_of(connection, customer_id),
             identities.c.kind == channel.value,
             identities.c.unreachable_reason.is_(None),
         )
-        .order_by(identities.c.id)
+        .order_by(identities.c.place, identities.c.id)
         .limit(1)
     )
 
@@ -146,7 +167,7 @@ def set_language(
     """Remember the language that the customer chose."""
     connection.execute(
         update(customers)
-        .where(customers.c.id == customer_id)
+        .where(customers.c.id == survivor_of(connection, customer_id))
         .values(language=language, updated_at=now)
     )
 
@@ -173,6 +194,7 @@ def record_consent(
     proof: str | None = None,
 ) -> None:
     """Add one row to the ledger; the newest per channel and topic counts."""
+    customer_id = survivor_of(connection, customer_id)
     connection.execute(
         insert(consents).values(
             customer_id=customer_id,
@@ -215,7 +237,7 @@ def has_consent(
     state = connection.scalar(
         select(consents.c.state)
         .where(
-            consents.c.customer_id == customer_id,
+            consents.c.customer_id == survivor_of(connection, customer_id),
             consents.c.channel == channel,
             consents.c.topic.in_((topic, ALL_TOPICS)),
         )

@@ -12,7 +12,13 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 from core.model import OPEN_DELIVERY_STATES, Channel, DeliveryState, RunState
 from storage import changes, runs
 from storage.dialect import skip_locked, upsert
-from storage.schema import campaign_runs, deliveries, delivery_events, identities
+from storage.schema import (
+    campaign_runs,
+    customers,
+    deliveries,
+    delivery_events,
+    identities,
+)
 
 WAITING = (DeliveryState.DEFERRED, DeliveryState.PLANNED)
 IN_HAND = (DeliveryState.CLAIMED, DeliveryState.SENDING)
@@ -300,10 +306,12 @@ def mailed(
     """Message-ID, address and state of every mail of these runs that was tried."""
     rows = connection.execute(
         select(deliveries.c.message_id, identities.c.value, deliveries.c.state)
+        .join(customers, customers.c.id == deliveries.c.customer_id)
         .join(
             identities,
             and_(
-                identities.c.customer_id == deliveries.c.customer_id,
+                identities.c.customer_id
+                == func.coalesce(customers.c.alias_of, customers.c.id),
                 identities.c.kind == deliveries.c.channel,
             ),
         )
@@ -312,7 +320,7 @@ def mailed(
             deliveries.c.channel == Channel.EMAIL,
             deliveries.c.message_id.is_not(None),
         )
-        .order_by(deliveries.c.id, identities.c.id)
+        .order_by(deliveries.c.id, identities.c.place, identities.c.id)
     )
     found = {row.message_id: row for row in reversed(rows.all())}
     return [

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from core.model import CaseKind, DeliveryState, EpisodeEnd
 from storage.conversations import Conversation
+from storage.customers import one_person
 from storage.database import actor_of
 from storage.schema import conversation_events, deliveries, episodes
 
@@ -182,7 +183,7 @@ def _campaign_replied_to(
     return connection.scalar(
         select(deliveries.c.campaign_run_id)
         .where(
-            deliveries.c.customer_id == conversation.customer_id,
+            deliveries.c.customer_id.in_(one_person(conversation.customer_id)),
             deliveries.c.channel == conversation.channel,
             deliveries.c.state == DeliveryState.ACCEPTED,
             deliveries.c.ended_at > now - CAMPAIGN_REPLY_WINDOW,

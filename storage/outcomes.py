@@ -7,13 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from core.model import DeliveryState, OrderKind, SkipReason
 from storage.ingest import arrived_orders
 from storage.money import major
 from storage.schema import (
     conversations,
+    customers,
     deliveries,
     delivery_events,
     episodes,
@@ -61,18 +62,24 @@ class Outcome:
 def of_run(
     connection: Connection, campaign_run_id: int, since: datetime, until: datetime
 ) -> list[Outcome]:
-    """Every customer of either arm, with what they did in [since, until)."""
+    """Every customer of either arm, with what they did in [since, until).
+
+    Two who were merged are one customer: once in the arm that both were in, or once
+    in each, which takes them out of the comparison.
+    """
     arm = case(
         (deliveries.c.reason == SkipReason.HOLDOUT, Arm.HOLDOUT), else_=Arm.TREATED
     )
     members = (
-        select(deliveries.c.customer_id, arm.label("arm"))
+        select(_survivor().label("customer_id"), arm.label("arm"))
+        .join(customers, customers.c.id == deliveries.c.customer_id)
         .where(
             deliveries.c.campaign_run_id == campaign_run_id,
             (deliveries.c.reason == SkipReason.HOLDOUT)
             | deliveries.c.state.in_(_ASSIGNED_STATES)
             | _left_out_later(),
         )
+        .distinct()
         .cte("members")
     )
     bought = _bought(members, since, until)
@@ -90,7 +97,7 @@ def of_run(
         .outerjoin(bought, bought.c.customer_id == members.c.customer_id)
         .outerjoin(contacted, contacted.c.customer_id == members.c.customer_id)
         .outerjoin(scored, scored.c.customer_id == members.c.customer_id)
-        .order_by(members.c.customer_id)
+        .order_by(members.c.customer_id, members.c.arm)
     )
     return [
         Outcome(
@@ -105,17 +112,21 @@ def of_run(
     ]
 
 
-def _left_out_later() -> Any:
-    """Whether a row was to be sent when it was planned, and no more in the claim.
+def _survivor() -> ColumnElement[int]:
+    return func.coalesce(customers.c.alias_of, deliveries.c.customer_id)
 
-    Who writes to us between the two is in either arm alike. Only what a sender had
-    in hand has an event.
+
+def _left_out_later() -> Any:
+    """Whether a row was to be sent when it was planned, and no more later.
+
+    Who writes to us between the two is in either arm alike. What a sender had in
+    hand has an event; a row becomes `merged` only where it waited to be sent.
     """
     had_a_turn = delivery_events.c.delivery_id == deliveries.c.id
-    return (
-        deliveries.c.state.in_((DeliveryState.SKIPPED, DeliveryState.SUPPRESSED))
-        & (deliveries.c.reason != SkipReason.MERGED)
-        & select(delivery_events.c.id).where(had_a_turn).exists()
+    left_out = deliveries.c.state.in_((DeliveryState.SKIPPED, DeliveryState.SUPPRESSED))
+    return left_out & (
+        (deliveries.c.reason == SkipReason.MERGED)
+        | select(delivery_events.c.id).where(had_a_turn).exists()
     )
 
 
@@ -127,9 +138,11 @@ def _bought(members: Any, since: datetime, until: datetime) -> Any:
             func.sum(is_sale).label("orders_count"),
             func.sum(major(orders.c.total_minor, orders.c.currency)).label("revenue"),
         )
-        .join(members, members.c.customer_id == orders.c.customer_id)
         .where(
-            orders.c.ordered_at >= since, orders.c.ordered_at < until, arrived_orders()
+            orders.c.customer_id.in_(select(members.c.customer_id)),
+            orders.c.ordered_at >= since,
+            orders.c.ordered_at < until,
+            arrived_orders(),
         )
         .group_by(orders.c.customer_id)
         .subquery()
@@ -139,7 +152,6 @@ def _bought(members: Any, since: datetime, until: datetime) -> Any:
 def _contacted(members: Any, since: datetime, until: datetime) -> Any:
     return (
         select(conversations.c.customer_id, func.count().label("contacts_count"))
-        .join(members, members.c.customer_id == conversations.c.customer_id)
         .join(
             episodes,
             and_(
@@ -148,6 +160,7 @@ def _contacted(members: Any, since: datetime, until: datetime) -> Any:
                 episodes.c.opened_at < until,
             ),
         )
+        .where(conversations.c.customer_id.in_(select(members.c.customer_id)))
         .group_by(conversations.c.customer_id)
         .subquery()
     )
@@ -156,8 +169,11 @@ def _contacted(members: Any, since: datetime, until: datetime) -> Any:
 def _scored(members: Any, since: datetime, until: datetime) -> Any:
     return (
         select(feedback.c.customer_id, func.avg(feedback.c.score).label("mean_score"))
-        .join(members, members.c.customer_id == feedback.c.customer_id)
-        .where(feedback.c.answered_at >= since, feedback.c.answered_at < until)
+        .where(
+            feedback.c.customer_id.in_(select(members.c.customer_id)),
+            feedback.c.answered_at >= since,
+            feedback.c.answered_at < until,
+        )
         .group_by(feedback.c.customer_id)
         .subquery()
     )

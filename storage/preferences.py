@@ -29,7 +29,10 @@ class Link:
 
 
 def link(connection: Connection, delivery_id: int) -> Link | None:
-    """The message that a signed link belongs to, or None if it is gone."""
+    """The message that a signed link belongs to, or None if it is gone.
+
+    Who was merged since acts as the survivor.
+    """
     row = connection.execute(
         select(deliveries, campaign_runs.c.topic)
         .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
@@ -38,6 +41,7 @@ def link(connection: Connection, delivery_id: int) -> Link | None:
     if row is None:
         return None
     fields: dict[str, Any] = {name: getattr(row, name) for name in Delivery.__slots__}
+    fields["customer_id"] = customers.survivor_of(connection, row.customer_id)
     fields["channel"] = Channel(row.channel)
     fields["state"] = DeliveryState(row.state)
     return Link(Delivery(**fields), row.topic, row.ended_at or row.planned_at)
@@ -65,9 +69,9 @@ def topics(connection: Connection, found: Link) -> dict[str, bool]:
     got = (
         select(campaign_runs.c.topic)
         .join(deliveries, deliveries.c.campaign_run_id == campaign_runs.c.id)
-        .where(deliveries.c.customer_id == customer_id)
+        .where(deliveries.c.customer_id.in_(customers.one_person(customer_id)))
     )
-    known = set(connection.scalars(union(asked, got))) - {ALL_TOPICS}
+    known = {found.topic, *connection.scalars(union(asked, got))} - {ALL_TOPICS}
     return {
         topic: customers.has_consent(connection, customer_id, channel, topic)
         for topic in sorted(known)

@@ -163,10 +163,11 @@ def delivery_rows(
     address = (
         select(identities.c.typed)
         .where(
-            identities.c.customer_id == deliveries.c.customer_id,
+            identities.c.customer_id
+            == func.coalesce(customers.c.alias_of, customers.c.id),
             identities.c.kind == deliveries.c.channel,
         )
-        .order_by(identities.c.id)
+        .order_by(identities.c.place, identities.c.id)
         .limit(1)
         .scalar_subquery()
     )
