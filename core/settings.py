@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -165,6 +173,83 @@ class Matching(Section):
     propose_ratio: float = Field(0.5, gt=0, lt=1)
 
 
+class MissingValues(Section):
+    """What stands in for the values of one field that nobody knows."""
+
+    policy: Literal["keep", "constant", "median", "mode", "forward"] = "keep"
+    # Of `constant`: the value.
+    value: str = ""
+    # Of `median` and `mode`: the field whose equal values form a group.
+    by: str = ""
+    # Of `forward`: the field that puts customers in order.
+    order: str = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> MissingValues:
+        for policy, key in (("constant", "value"), ("forward", "order")):
+            if (self.policy == policy) != bool(getattr(self, key)):
+                told = f"`{key}` belongs to the policy `{policy}`, which needs it"
+                raise ValueError(told)
+        if self.by and self.policy not in {"median", "mode"}:
+            told = "`by` belongs to the policies `median` and `mode`"
+            raise ValueError(told)
+        return self
+
+
+class Clean(Section):
+    """What cleaning takes for possible, and what it does where nothing is known."""
+
+    default_country: str = ""
+    honorifics: Literal["keep", "set_aside"] = "keep"
+    age_min_years: int = Field(10, ge=0)
+    age_max_years: int = Field(110, ge=1)
+    income_max: float | None = Field(None, gt=0)
+    outlier_method: Literal["mad", "none"] = "mad"
+    outlier_cutoff: float = Field(5.0, gt=0)
+    outlier_units_min: int = Field(100, ge=1)
+    missing: dict[str, MissingValues] = {}
+
+    @field_validator("missing")
+    @classmethod
+    def _can_be_filled(
+        cls, policies: dict[str, MissingValues]
+    ) -> dict[str, MissingValues]:
+        for name, each in policies.items():
+            _check_field(name, FILLABLE, NEVER_FILLED)
+            _check_field(each.by, FILLABLE)
+            _check_field(each.order, ORDERING)
+        return policies
+
+
+# Columns of customers that a policy may fill; those that are addressed, agreed to or
+# paid stay as they are known. `attributes.NAME` and `preferences.NAME` may be filled.
+FILLABLE = ("language", "gender", "birth_date", "city", "country")
+ORDERING = ("created_at", "id", "birth_date")
+NEVER_FILLED = (
+    *("name", "email", "phone", "telegram", "address", "postcode"),
+    *("consent", "consents", "consent_email", "consent_telegram"),
+    *("income", "income_minor", "income_currency"),
+)
+
+
+def _check_field(
+    name: str, known: tuple[str, ...], refused: tuple[str, ...] = ()
+) -> None:
+    """Refuse a field that no policy may fill or use."""
+    if name in refused:
+        told = f"`{name}` is never filled: no consent, contact or money is made up"
+        raise ValueError(told)
+    part, _, rest = name.partition(".")
+    if (
+        name
+        and name not in known
+        and not (part in {"attributes", "preferences"} and rest)
+    ):
+        hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
+        told = f"`{name}` is no field that can stand here. {hint}"
+        raise ValueError(told)
+
+
 class Schedule(Section):
     """When the pipeline runs by itself, in the shop's time zone."""
 
@@ -196,6 +281,7 @@ class Settings(BaseSettings):
     telegram: Telegram = Telegram()
     bot: Bot = Bot()
     outreach: Outreach = Outreach()
+    clean: Clean = Clean()
     analysis: Analysis = Analysis()
     matching: Matching = Matching()
     schedule: Schedule = Schedule()
@@ -346,16 +432,21 @@ def _problem(file: Path, tree: CommentedMap, detail: Any) -> Problem:
     value = detail.get("input")
     hidden = isinstance(value, dict) or location[:2] in SECRETS
     shown = None if hidden else str(value)
+    # Said by a check of our own, in words that need no introduction.
+    told = str(detail["msg"]).removeprefix("Value error, ")
     in_environment = variable(*map(str, location[:2])) if len(location) > 1 else ""
     if in_environment in os.environ:
-        return Problem(f"{in_environment}: {detail['msg']}", shown)
-    return Problem(f"`{name}`: {detail['msg']}", shown, file=file, line=line)
+        return Problem(f"{in_environment}: {told}", shown)
+    return Problem(f"`{name}`: {told}", shown, file=file, line=line)
 
 
 def _known(parents: tuple[str | int, ...]) -> list[str]:
     model: Any = Settings
     for part in parents:
-        if isinstance(part, str):
+        if getattr(model, "__origin__", None) is dict:
+            # The word is a name of the person's own; its setting is what counts.
+            model = model.__args__[1]
+        elif isinstance(part, str):
             model = model.model_fields[part].annotation
         else:
             model = getattr(model, "__args__", (model,))[0]
