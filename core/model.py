@@ -80,14 +80,19 @@ class ImportState(StrEnum):
     """Rows of an import don't count while it is running.
 
     `closed`: given up by a person, or overtaken by a newer file of the same name;
-    the whole orders and customers that it brought count. `undone`: what it brought
-    and changed is as it was before.
+    the whole orders and customers that it brought count. `undoing`: it is being taken
+    back. `undone`: what it brought and changed is as it was before.
     """
 
     RUNNING = "running"
     COMPLETE = "complete"
     CLOSED = "closed"
+    UNDOING = "undoing"
     UNDONE = "undone"
+
+
+# What belongs to an import in these states is no part of the data.
+UNFINISHED_IMPORT_STATES = frozenset({ImportState.RUNNING, ImportState.UNDOING})
 
 
 class MatchState(StrEnum):

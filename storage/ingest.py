@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
-from core.errors import LeaseLost, Problem
-from core.model import ImportState
+from core.errors import DataError, LeaseLost, Problem
+from core.model import UNFINISHED_IMPORT_STATES, ImportState
 from core.records import Batch, RecordKind
 from storage import changes
 from storage.dialect import upsert
@@ -91,7 +91,11 @@ def begin(connection: Connection, file: ImportFile, now: datetime) -> Import:
     Returns
     -------
     A complete one is returned as it is; a running one with the progress of its last
-    commit; a closed one runs again from there.
+    commit; a closed one runs again from there. After an undone one begins a new one.
+
+    Raises
+    ------
+    DataError : the import is being undone
     """
     source_id = _source(connection, file.source)
     key = {
@@ -117,7 +121,21 @@ def begin(connection: Connection, file: ImportFile, now: datetime) -> Import:
         .where(*ours, imports.c.state == ImportState.CLOSED)
         .values(state=ImportState.RUNNING)
     )
-    return _imports(connection, *ours)[0]
+    (row,) = _imports(connection, *ours)
+    if row.state is ImportState.UNDOING:
+        raise DataError(
+            Problem(
+                "the import of this file is being undone",
+                file=file.file_name,
+                hint=f"Finish that first: rapport import --undo {row.id}",
+            )
+        )
+    return row
+
+
+def find(connection: Connection, import_id: int) -> Import | None:
+    """One import, or None."""
+    return next(iter(_imports(connection, imports.c.id == import_id)), None)
 
 
 def save_progress(
@@ -134,7 +152,8 @@ def save_progress(
 
     Raises
     ------
-    LeaseLost : another process has written a batch of the same import since
+    LeaseLost : another process has written a batch of the same import since, or
+        somebody has closed or undone it
     """
     # Ids of a source are given out by one writer at a time; SQLite has but one.
     connection.execute(
@@ -142,7 +161,11 @@ def save_progress(
     )
     saved = connection.execute(
         update(imports)
-        .where(imports.c.id == row.id, imports.c.rows_read == before.rows_read)
+        .where(
+            imports.c.id == row.id,
+            imports.c.rows_read == before.rows_read,
+            imports.c.state == ImportState.RUNNING,
+        )
         .values(
             rows_read=after.rows_read,
             rows_accepted=after.rows_accepted,
@@ -159,7 +182,7 @@ def save_progress(
     if saved.rowcount == 0:
         raise LeaseLost(
             Problem(
-                "another process is importing this file",
+                "another process is importing this file, or has given it up",
                 file=row.file_name,
                 hint="Let it finish; if it was stopped, run the same command again.",
             )
@@ -213,12 +236,12 @@ def close(connection: Connection, import_id: int, now: datetime) -> bool:
 
 def incomplete_imports(connection: Connection) -> list[Import]:
     """Imports that must be finished (or closed) before data are analysed."""
-    return _imports(connection, imports.c.state == ImportState.RUNNING)
+    return _imports(connection, imports.c.state.in_(UNFINISHED_IMPORT_STATES))
 
 
 def arrived_orders() -> ColumnElement[bool]:
     """Whether an order is part of the data yet, and not set aside by cleaning."""
-    running = select(imports.c.id).where(imports.c.state == ImportState.RUNNING)
+    running = select(imports.c.id).where(imports.c.state.in_(UNFINISHED_IMPORT_STATES))
     whole = orders.c.import_id.is_(None) | orders.c.import_id.not_in(running)
     return and_(whole, orders.c.set_aside.is_(None))
 
