@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, or_, select, update
 
 from core.errors import DataError, Problem
-from core.model import Channel, ConsentState, IdentityKind
-from storage import changes, installation
+from core.model import Channel, ConsentState, IdentityKind, customer_self
+from storage import changes, corrections, installation, provenance
+from storage.corrections import Correction
+from storage.customer_fields import COLUMNS, check_paths, column_values, value_at
+from storage.database import actor_of
 from storage.dialect import upsert
+from storage.provenance import Origin
 from storage.schema import consents, customers, identities, suppressions
 
 # One topic stands for everything that is no service message.
@@ -47,13 +53,15 @@ def normalise(kind: IdentityKind, typed: str) -> str:
 
 
 def find(connection: Connection, kind: IdentityKind, value: str) -> Customer | None:
-    """The customer with this identity, or None."""
+    """The customer with this identity, or None; of a merged one the survivor."""
     row = connection.execute(
         select(customers)
         .join(identities, identities.c.customer_id == customers.c.id)
         .where(identities.c.kind == kind, identities.c.value == normalise(kind, value))
     ).first()
-    return None if row is None else _customer(row)
+    if row is None:
+        return None
+    return _customer(row) if row.alias_of is None else get(connection, row.alias_of)
 
 
 def get(connection: Connection, customer_id: int) -> Customer | None:
@@ -142,7 +150,7 @@ def add_identity(
         .on_conflict_do_nothing(index_elements=["kind", "value"])
     )
     owner = find(connection, kind, typed)
-    return owner is not None and owner.id == customer_id
+    return owner is not None and owner.id == survivor_of(connection, customer_id)
 
 
 def address_of(
@@ -161,15 +169,79 @@ def address_of(
     )
 
 
+def set_fields(
+    connection: Connection, customer_id: int, fields: Mapping[str, Any], now: datetime
+) -> list[str]:
+    """Change what is known of a customer: the one door for staff and customers.
+
+    Parameters
+    ----------
+    connection : a writing one; its actor becomes the origin of the values
+    customer_id : of a merged customer the survivor is changed
+    fields : by name or path (`attributes.size`); None takes a value out
+    now : aware
+
+    Returns
+    -------
+    The fields that differ now. Each change is a row in `corrections`; what somebody
+    with more priority has set stays as it is.
+
+    Raises
+    ------
+    DataError : no such field, or no such customer
+    """
+    check_paths(fields)
+    origin = provenance.of_actor(actor_of(connection), now)
+    return _set(connection, survivor_of(connection, customer_id), fields, origin)
+
+
 def set_language(
     connection: Connection, customer_id: int, language: str, now: datetime
 ) -> None:
-    """Remember the language that the customer chose."""
+    """Remember the language that the customer chose; nobody knows it better."""
+    customer_id = survivor_of(connection, customer_id)
+    by = str(customer_self(customer_id))
+    chosen = Origin(by, provenance.CUSTOMER, now)
+    _set(connection, customer_id, {"language": language}, chosen, always=True)
+
+
+def _set(
+    connection: Connection,
+    customer_id: int,
+    fields: Mapping[str, Any],
+    origin: Origin,
+    *,
+    always: bool = False,
+) -> list[str]:
+    row = connection.execute(
+        select(*(customers.c[name] for name in ("source_id", *COLUMNS)))
+        .where(customers.c.id == customer_id)
+        .with_for_update()
+    ).first()
+    if row is None:
+        raise DataError(Problem("no such customer", str(customer_id)))
+    known = provenance.believed(connection)
+    wanted = {
+        path: value
+        for path, value in fields.items()
+        if value != value_at(row, path)
+        and (always or origin.priority >= known.of(row.provenance, path, row.source_id))
+    }
+    if not wanted:
+        return []
+    entries = row.provenance | dict.fromkeys(wanted, origin.entry())
     connection.execute(
         update(customers)
-        .where(customers.c.id == survivor_of(connection, customer_id))
-        .values(language=language, updated_at=now)
+        .where(customers.c.id == customer_id)
+        .values(**column_values(row, wanted), provenance=entries, updated_at=origin.at)
     )
+    edits = [
+        Correction(customer_id, path, value_at(row, path), value, "edited")
+        for path, value in wanted.items()
+    ]
+    corrections.record(connection, edits, origin.at)
+    changes.record(connection, "customer", customer_id, origin.at)
+    return list(wanted)
 
 
 def set_unreachable(
