@@ -1,0 +1,161 @@
+"""What a file itself tells of its form: encoding, separator, decimal sign, dates.
+
+`settle` fills in what a mapping leaves to the file, before anything is read by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from content.forms import (
+    UnclearDates,
+    UnclearDecimal,
+    dates_of,
+    decimal_of,
+    in_order,
+)
+from content.mapping import DATES, DELIMITERS, NUMBERS, FileMapping
+from content.sample import (
+    Finding,
+    Sample,
+    delimiter_of,
+    encoding_of,
+    parts_of,
+    rows_of,
+    rows_of_table,
+    text_of,
+)
+from core.errors import DataError, Problem
+
+# Formats that say themselves how they are encoded and separated.
+NO_TEXT = frozenset({".xlsx", ".xlsm", ".parquet", ".jsonl", ".ndjson", ".json"})
+# More would not be surer; they are taken from all parts of what was looked at.
+WORDS_MAX = 1500
+
+
+def settle(
+    mapping: FileMapping, path: Path, name: str = ""
+) -> tuple[FileMapping, tuple[Finding, ...]]:
+    """The mapping with nothing left to guess, and what was found for it.
+
+    Raises
+    ------
+    DataError : the file can't be read; or what its dates or numbers mean can't be
+        told, with the line of the mapping that says it
+    """
+    if not mapping.guess:
+        return mapping, ()
+    name = name or path.name
+    settled, sample, findings = look(mapping, path, name)
+    found = list(findings)
+    if "decimal" in settled.guess:
+        decimal = _decimal(settled, sample, name)
+        found += [decimal] if decimal else []
+        settled = replace(settled, decimal=decimal.value if decimal else ".")
+    if "dates" in settled.guess:
+        forms, told = _dates(settled, sample, name)
+        found += told
+        settled = replace(settled, dates=forms)
+    done = replace(settled, guess=frozenset(), written_hash=mapping.content_hash)
+    return done, tuple(found)
+
+
+def look(
+    mapping: FileMapping, path: Path, name: str
+) -> tuple[FileMapping, Sample, list[Finding]]:
+    """A sample of the file, and the mapping with what was needed to read it."""
+    if not is_text(path):
+        return mapping, rows_of_table(path, mapping, name), []
+    findings = []
+    parts = parts_of(path, name)
+    encoding, delimiter = mapping.encoding, mapping.delimiter
+    if "encoding" in mapping.guess:
+        findings.append(encoding_of(parts))
+        encoding = findings[-1].value
+    texts = text_of(parts, encoding)
+    if delimiter is None:
+        findings.append(delimiter_of(texts[0], _columns(mapping)))
+        delimiter = DELIMITERS[findings[-1].value]
+    sample = rows_of(texts, delimiter)
+    return replace(mapping, encoding=encoding, delimiter=delimiter), sample, findings
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file is separated text, plain or compressed."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    return not NO_TEXT.intersection(suffixes)
+
+
+def some_of(words: Iterable[str], missing: Iterable[str] = ("",)) -> list[str]:
+    """The different words, at most so many, from all over them."""
+    unknown = set(missing)
+    different = [word for word in dict.fromkeys(words) if word not in unknown]
+    step = -(-len(different) // WORDS_MAX) or 1
+    return different[::step]
+
+
+def _columns(mapping: FileMapping) -> list[str]:
+    return [name for field in mapping.columns for name in mapping.columns_of(field)]
+
+
+def _decimal(mapping: FileMapping, sample: Sample, name: str) -> Finding | None:
+    """From all columns with numbers together: a file writes them alike."""
+    columns = [c for f in NUMBERS for c in mapping.columns_of(f) if c in sample.header]
+    words = [
+        w for c in sorted(columns) for w in some_of(sample.words(c), mapping.missing)
+    ]
+    if not words:
+        return None
+    try:
+        return decimal_of(words, typed=not sample.is_text)
+    except UnclearDecimal as unclear:
+        problem = Problem(
+            "the decimal sign can't be told",
+            unclear.reason,
+            file=name,
+            hint='Say it in the mapping: `decimal: "."` or `decimal: ","`.',
+        )
+        raise DataError(problem) from None
+
+
+def _dates(
+    mapping: FileMapping, sample: Sample, name: str
+) -> tuple[tuple[str, ...], list[Finding]]:
+    columns = {}
+    for field in sorted(DATES & mapping.columns.keys()):
+        there = [c for c in mapping.columns_of(field) if c in sample.header]
+        if there:
+            rows = zip(*(sample.words(column) for column in there), strict=True)
+            joined = (" ".join(cells).strip() for cells in rows)
+            columns[" + ".join(there)] = some_of(joined, mapping.missing)
+    try:
+        found = dates_of(columns)
+    except UnclearDates as unclear:
+        raise DataError(_unclear(unclear, name)) from None
+    findings = []
+    for column, dates in found.items():
+        if not dates.known and dates.wrong:
+            raise DataError(_unknown(column, dates.wrong[0], name))
+        if dates.forms:
+            reason = dates.reason or f"as in {columns[column][0]}"
+            value = ", ".join(dates.forms)
+            findings.append(Finding(f"dates of {column}", value, reason))
+    forms = in_order(form for dates in found.values() for form in dates.forms)
+    return forms, findings
+
+
+def _unclear(unclear: UnclearDates, name: str) -> Problem:
+    day, month = (f'`dates: [iso, "{form}"]`' for form in unclear.forms)
+    hint = f"Say it in the mapping: {day} (day first) or {month} (month first)."
+    expected = f"day and month can't be told apart: {unclear.reason}"
+    return Problem(expected, unclear.example, file=name, hint=hint)
+
+
+def _unknown(column: str, word: str, name: str) -> Problem:
+    hint = (
+        "If these are dates, say their form in the mapping in the signs of strptime,"
+        ' such as `dates: ["%d.%m.%Y %H:%M"]`; if not, map another column.'
+    )
+    return Problem(f"no dates that are known in `{column}`", word, file=name, hint=hint)
