@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from operator import itemgetter
+from typing import TypeVar
 
 from content.mapping import FileMapping
-from content.table import Chunk, Misfit, TableFile
+from content.rows import CHUNK_ROWS, EXTERNAL_ID_MAX, FileDefaults, column_name
+from content.table import Chunk, Misfit, Table
 from content.values import (
     QUANTITY_MAX,
     BadValue,
@@ -22,37 +23,32 @@ from content.values import (
 from core.model import OrderKind
 from core.records import Batch, OrderRecord, Reject
 
-CHUNK_ROWS = 4096
-EXTERNAL_ID_MAX = 64
-
 # In every line; the others are looked at where an order begins.
 _FIELDS = (
     *("order", "ordered_at", "customer", "product", "product_name"),
     *("quantity", "price"),
 )
-_HEAD = ("order", "ordered_at", "customer", "country", "currency")
+_HEAD = (
+    *("order", "ordered_at", "customer", "country", "currency"),
+    *("discount", "coupon", "status"),
+)
+
+V = TypeVar("V")
 
 # An order of the batch, with the words for date and customer of its first line.
 Opened = tuple[OrderRecord, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class FileDefaults:
-    """What is meant where neither the file nor its mapping says it."""
-
-    currency: str
-    timezone: str
-
-
 class OrderReader:
     """Batches of orders from a table.
 
-    A batch ends where another order begins, after `batch_lines` lines or more; the
-    number may be set between two batches.
+    What is said of an order as a whole is taken from its first line; later lines may
+    leave it out. A batch ends where another order begins, after `batch_lines` lines
+    or more; the number may be set between two batches.
     """
 
     def __init__(
-        self, table: TableFile, mapping: FileMapping, defaults: FileDefaults
+        self, table: Table, mapping: FileMapping, defaults: FileDefaults
     ) -> None:
         self.batch_lines = CHUNK_ROWS
         self._table = table
@@ -68,10 +64,10 @@ class OrderReader:
         self._pick_head = itemgetter(*(self._place(field) for field in _HEAD))
         moments = Moments(mapping.dates, mapping.timezone or defaults.timezone)
         self._numbers = Numbers(mapping.decimal)
-        self._moments: Words[datetime] = Words(moments.moment)
-        self._quantities: Words[int] = Words(self._quantity)
+        self._moments: Words[datetime] = _words("ordered_at", moments.moment)
+        self._quantities: Words[int] = _words("quantity", self._quantity)
         self._codes: Words[str | None] = Words(self._code)
-        self._places: Words[int] = Words(minor_places)
+        self._places: Words[int] = _words("currency", minor_places)
         self._prices: dict[int, Words[tuple[int, int]]] = {}
         self._names: Words[str] = Words(lambda word: self._word(word, "product_name"))
         self._batch: Batch[OrderRecord] = Batch()
@@ -108,7 +104,7 @@ class OrderReader:
                     value, divisor = prices[price]
                     product = codes[code]
                     if when != open_when or customer != open_customer:
-                        self._note_difference(when != open_when, when)
+                        self._compare(when, open_when, customer, open_customer)
                 except BadValue as problem:
                     self._reject(chunk, index, problem)
                     continue
@@ -144,9 +140,10 @@ class OrderReader:
         return self._opened[name]
 
     def _open(self, row: list[str]) -> OrderRecord:
-        name, when, customer, country, currency = self._pick_head(row)
+        name, when, customer, country, currency, discount, coupon, status = (
+            self._pick_head(row)
+        )
         code = (currency.strip() or self._fallbacks["currency"]).upper()
-        self._places[code]
         return OrderRecord(
             external_id=self._identifier(name, "order"),
             customer=self._identifier(customer, "customer", required=False) or None,
@@ -155,7 +152,21 @@ class OrderReader:
             ordered_at=self._moments[when],
             currency=code,
             lines=[],
+            discount_minor=self._discount(discount, self._places[code]),
+            coupon=self._identifier(coupon, "coupon", required=False) or None,
+            status=self._identifier(status, "status", required=False) or None,
         )
+
+    def _discount(self, text: str, places: int) -> int:
+        """What is taken off; some shops write it with a minus."""
+        word = self._word(text, "discount")
+        if not word:
+            return 0
+        try:
+            return abs(divided(*self._numbers.minor(word, places)))
+        except BadValue as problem:
+            problem.field = "discount"
+            raise
 
     def _cut(self, position: int) -> Batch[OrderRecord]:
         done, self._batch, self._opened = self._batch, Batch(), {}
@@ -182,9 +193,9 @@ class OrderReader:
     def _identifier(self, text: str, field: str, *, required: bool = True) -> str:
         word = self._word(text, field)
         if required and not word:
-            raise BadValue(f"no_{field}", text)
+            raise BadValue(f"no_{field}", text, field)
         if len(word) > EXTERNAL_ID_MAX:
-            raise BadValue(f"{field}_too_long", text)
+            raise BadValue(f"{field}_too_long", text, field)
         return word
 
     def _code(self, text: str) -> str | None:
@@ -198,8 +209,9 @@ class OrderReader:
     def _price_words(self, record: OrderRecord) -> Words[tuple[int, int]]:
         places = self._places[record.currency]
         if places not in self._prices:
-            self._prices[places] = Words(
-                lambda word: self._numbers.minor(self._word(word, "price"), places)
+            field = "amount" if self._amount_given else "price"
+            self._prices[places] = _words(
+                field, lambda word: self._numbers.minor(self._word(word, field), places)
             )
         return self._prices[places]
 
@@ -208,10 +220,19 @@ class OrderReader:
             self._correct("amount_rounded")
         return divided(amount, divisor)
 
-    def _note_difference(self, of_date: bool, when: str) -> None:
+    def _compare(
+        self,
+        when: str,
+        first_when: str | None,
+        customer: str,
+        first_customer: str | None,
+    ) -> None:
         """Count a line that contradicts its order's first; that one is believed."""
-        self._moments[when]
-        self._correct("order_date_differs" if of_date else "order_customer_differs")
+        if when != first_when and when.strip() not in self._missing:
+            self._moments[when]
+            self._correct("order_date_differs")
+        elif customer != first_customer and customer.strip() not in self._missing:
+            self._correct("order_customer_differs")
 
     def _correct(self, reason: str) -> None:
         self._batch.corrected[reason] += 1
@@ -228,7 +249,23 @@ class OrderReader:
             self._batch.rows -= 1
 
     def _reject(self, chunk: Chunk, index: int, problem: BadValue) -> None:
-        raw = tuple(chunk.rows[index][: self._table.width])
-        self._batch.rejects.append(
-            Reject(chunk.line(index), problem.reason, problem.value, raw)
+        raw = tuple(chunk.rows[index][: len(self._table.header)])
+        column = (
+            column_name(self._mapping.columns, problem.field) if problem.field else ""
         )
+        self._batch.rejects.append(
+            Reject(chunk.line(index), problem.reason, problem.value, raw, column)
+        )
+
+
+def _words(field: str, meaning: Callable[[str], V]) -> Words[V]:
+    """Words of one field; a wrong one says of which."""
+
+    def of_field(word: str) -> V:
+        try:
+            return meaning(word)
+        except BadValue as problem:
+            problem.field = field
+            raise
+
+    return Words(of_field)

@@ -2,120 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import date
-from typing import Generic, TypeVar
+import json
+import re
+from datetime import date, datetime
 
 from content.mapping import FileMapping
-from content.orders import CHUNK_ROWS, EXTERNAL_ID_MAX, FileDefaults
-from content.table import Chunk, Misfit, TableFile
-from content.values import BadValue, Moments, Numbers, divided, minor_places, truth
+from content.rows import Cells, FileDefaults, RowReader
+from content.table import Table
+from content.values import (
+    BadValue,
+    Moments,
+    Numbers,
+    count,
+    divided,
+    minor_places,
+    truth,
+)
 from core.model import Channel, ConsentState
 from core.records import (
-    Batch,
     ConsentRecord,
     CustomerRecord,
     OptOutRecord,
     ProductRecord,
-    Reject,
+    SuppliedFigures,
 )
-
-R = TypeVar("R", CustomerRecord, ProductRecord, OptOutRecord)
 
 # One consent for everything that is no service message.
 ALL_TOPICS = "*"
-WORD_MAX = 64
 OLDEST_YEAR = 1850
+OLDEST_AGE = 130
+# Of a year alone, its middle is the least wrong day.
+MIDDLE = (7, 1)
+YES = "yes"
 
-
-class Cells:
-    """The mapped words of one row."""
-
-    def __init__(self, mapping: FileMapping, table: TableFile) -> None:
-        self._mapping = mapping
-        self._indexes = table.indexes
-        self._missing = frozenset(mapping.missing)
-        self._row: list[str] = []
-        self.line = 0
-
-    def turn_to(self, row: list[str], line: int) -> None:
-        """Be the cells of this row from now on."""
-        self._row, self.line = row, line
-
-    def word(self, field: str) -> str | None:
-        """What stands there, as the mapping's values say; None where nothing."""
-        place = self._indexes.get(field)
-        text = "" if place is None else self._row[place].strip()
-        if text in self._missing:
-            text = self._mapping.defaults.get(field, "")
-        return self._mapping.values.get(field, {}).get(text, text) or None
-
-    def identifier(self, field: str) -> str | None:
-        """A word that is short enough to be an id."""
-        text = self.word(field)
-        if text is not None and len(text) > EXTERNAL_ID_MAX:
-            raise BadValue(f"{field}_too_long", text)
-        return text
-
-    def required(self, field: str) -> str:
-        text = self.identifier(field)
-        if text is None:
-            raise BadValue(f"no_{field}", "")
-        return text
-
-    def others(self, places: dict[str, int]) -> dict[str, str]:
-        """Columns that are kept as they are, without the empty ones."""
-        words = ((name, self._row[place].strip()) for name, place in places.items())
-        return {name: text for name, text in words if text not in self._missing}
-
-
-class RowReader(Generic[R]):
-    """Batches of records, one for each row that `read` understands."""
-
-    def __init__(
-        self, table: TableFile, mapping: FileMapping, read: Callable[[Cells], R]
-    ) -> None:
-        self.batch_lines = CHUNK_ROWS
-        self._table = table
-        self._cells = Cells(mapping, table)
-        self._read: Callable[[Cells], R] = read
-        self._batch: Batch[R] = Batch()
-
-    def batches(self, position: int = 0) -> Iterator[Batch[R]]:
-        """All that follows line `position`, where an earlier batch ended."""
-        for chunk in self._table.chunks(position, CHUNK_ROWS):
-            for index in range(len(chunk.rows)):
-                self._add(chunk, index)
-                if len(self._batch.records) >= self.batch_lines:
-                    yield self._cut(chunk.line(index + 1) - 1)
-            position = chunk.line(len(chunk.rows)) - 1
-        yield self._cut(position)
-
-    def _cut(self, position: int) -> Batch[R]:
-        done, self._batch = self._batch, Batch()
-        done.position = position
-        return done
-
-    def _add(self, chunk: Chunk, index: int) -> None:
-        row, line = chunk.rows[index], chunk.line(index)
-        batch = self._batch
-        if isinstance(row, Misfit):
-            if row.reason:
-                batch.rows += 1
-                batch.rejects.append(Reject(line, row.reason, row.value, row.raw))
-            return
-        batch.rows += 1
-        self._cells.turn_to(row, line)
-        try:
-            batch.records.append(self._read(self._cells))
-        except BadValue as problem:
-            batch.rejects.append(
-                Reject(line, problem.reason, problem.value, tuple(row))
-            )
+GENDERS = {
+    **dict.fromkeys(("f", "female", "woman", "w", "女", "女性"), "female"),
+    **dict.fromkeys(("m", "male", "man", "男", "男性"), "male"),
+}
+# How often a year an income of this period comes.
+PERIODS = {
+    **dict.fromkeys(("year", "yearly", "annual", "annually", "pa", "p.a."), 1),
+    **dict.fromkeys(("年", "每年", "年薪", "年收入"), 1),
+    **dict.fromkeys(("month", "monthly", "月", "每月", "月薪", "月收入"), 12),
+    **dict.fromkeys(("week", "weekly", "周", "每周", "周薪", "星期"), 52),
+}
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff·]+")
+_PARTS = re.compile(r"[;；|]")
 
 
 def customer_reader(
-    table: TableFile, mapping: FileMapping, defaults: FileDefaults
+    table: Table, mapping: FileMapping, defaults: FileDefaults
 ) -> RowReader[CustomerRecord]:
     """Reads customers; a word that can't be what its column holds rejects the row."""
     form = _Form(table, mapping, defaults)
@@ -123,14 +59,14 @@ def customer_reader(
 
 
 def product_reader(
-    table: TableFile, mapping: FileMapping, defaults: FileDefaults
+    table: Table, mapping: FileMapping, defaults: FileDefaults
 ) -> RowReader[ProductRecord]:
     """Reads products."""
     form = _Form(table, mapping, defaults)
     return RowReader(table, mapping, form.product)
 
 
-def opt_out_reader(table: TableFile, mapping: FileMapping) -> RowReader[OptOutRecord]:
+def opt_out_reader(table: Table, mapping: FileMapping) -> RowReader[OptOutRecord]:
     """Reads people who want no campaigns."""
     return RowReader(table, mapping, _opt_out)
 
@@ -139,34 +75,39 @@ class _Form:
     """How the words of one file become values."""
 
     def __init__(
-        self, table: TableFile, mapping: FileMapping, defaults: FileDefaults
+        self, table: Table, mapping: FileMapping, defaults: FileDefaults
     ) -> None:
         self._rest = table.rest
         self._currency = defaults.currency
+        self._today = defaults.today
         self._numbers = Numbers(mapping.decimal)
         self._moments = Moments(mapping.dates, mapping.timezone or defaults.timezone)
 
     def customer(self, cells: Cells) -> CustomerRecord:
-        income, currency = self._money(cells, "income")
-        created = cells.word("created_at")
+        income, currency = self._income(cells)
+        birth_date, is_exact = self._birth_date(cells)
         return CustomerRecord(
             external_id=cells.required("id"),
             line=cells.line,
-            name=cells.word("name"),
-            language=_short(cells, "language", 16),
-            gender=_short(cells, "gender", 16),
-            birth_date=self._birth_date(cells),
+            name=cells.word("name") or _full_name(cells),
+            language=cells.short("language", 16),
+            gender=_gender(cells),
+            birth_date=birth_date,
             address=cells.word("address"),
             city=cells.word("city"),
-            country=_short(cells, "country", WORD_MAX),
+            postcode=cells.short("postcode", 16),
+            country=cells.short("country"),
             income_minor=income,
             income_currency=currency,
             email=cells.word("email"),
             phone=cells.word("phone"),
             telegram=cells.identifier("telegram"),
-            created_at=None if created is None else self._moments.moment(created),
+            created_at=self._moment(cells, "created_at"),
+            preferences=_preferences(cells),
             attributes=cells.others(self._rest),
             consents=_consents(cells),
+            figures=self._figures(cells),
+            approximate=frozenset() if is_exact else frozenset({"birth_date"}),
         )
 
     def product(self, cells: Cells) -> ProductRecord:
@@ -183,35 +124,119 @@ class _Form:
         )
 
     def _money(self, cells: Cells, field: str) -> tuple[int | None, str | None]:
+        currency = (cells.word("currency") or self._currency).upper()
+        places = minor_places(currency)
         text = cells.word(field)
         if text is None:
             return None, None
-        currency = (cells.word("currency") or self._currency).upper()
-        value, divisor = self._numbers.minor(text, minor_places(currency))
+        value, divisor = self._numbers.minor(text, places)
         return divided(value, divisor), currency
 
-    def _birth_date(self, cells: Cells) -> date | None:
+    def _moment(self, cells: Cells, field: str) -> datetime | None:
+        text = cells.word(field)
+        return None if text is None else self._moments.moment(text)
+
+    def _income(self, cells: Cells) -> tuple[int | None, str | None]:
+        """What comes in within a year."""
+        income, currency = self._money(cells, "income")
+        if income is None:
+            return None, None
+        period = cells.word("income_period")
+        if period is None:
+            return income, currency
+        if period.lower() not in PERIODS:
+            raise BadValue("bad_period", period)
+        return income * PERIODS[period.lower()], currency
+
+    def _birth_date(self, cells: Cells) -> tuple[date | None, bool]:
+        """The day, and whether it is known to the day."""
         text = cells.word("birth_date")
         if text is not None:
-            return self._moments.day(text)
+            return self._moments.day(text), True
         year = cells.word("birth_year")
-        if year is None:
+        if year is not None:
+            if not year.isdecimal() or not OLDEST_YEAR <= int(year) <= date.max.year:
+                raise BadValue("bad_date", year)
+            return date(int(year), *MIDDLE), False
+        age = cells.word("age")
+        if age is not None:
+            return self._born(age), False
+        return None, True
+
+    def _born(self, age: str) -> date:
+        """The middle of a year by which somebody is as old as this today.
+
+        The same age gives the same date for a year, so that a file that comes every
+        day changes nothing.
+        """
+        years = count(age)
+        if years > OLDEST_AGE:
+            raise BadValue("bad_age", age)
+        had_birthday = (self._today.month, self._today.day) >= MIDDLE
+        return date(self._today.year - years - (not had_birthday), *MIDDLE)
+
+    def _figures(self, cells: Cells) -> SuppliedFigures | None:
+        """What the file itself says of the purchases, as of a moment."""
+        average, currency = self._money(cells, "average_purchase_price")
+        purchases = cells.word("purchase_count")
+        purchase_count = None if purchases is None else count(purchases)
+        days = cells.word("purchase_days")
+        purchase_days = None if days is None else count(days)
+        if purchases is None and days is None and average is None:
             return None
-        if not year.isdecimal() or not OLDEST_YEAR <= int(year) <= date.max.year:
-            raise BadValue("bad_date", year)
-        # Of a year alone, its middle is the least wrong day.
-        return date(int(year), 7, 1)
+        as_of = self._moment(cells, "figures_at")
+        return SuppliedFigures(
+            purchase_count,
+            purchase_days,
+            average,
+            currency,
+            as_of or self._moments.moment(self._today.isoformat()),
+        )
 
 
-def _short(cells: Cells, field: str, length: int) -> str | None:
-    text = cells.word(field)
-    if text is not None and len(text) > length:
-        raise BadValue(f"{field}_too_long", text)
-    return text
+def _full_name(cells: Cells) -> str | None:
+    """Given name and family name; in Chinese the family's stands before it."""
+    given, family = cells.word("given_name"), cells.word("family_name")
+    if given is None or family is None:
+        return given or family
+    if _HAN.fullmatch(given) and _HAN.fullmatch(family):
+        return family + given
+    return f"{given} {family}"
+
+
+def _gender(cells: Cells) -> str | None:
+    text = cells.short("gender", 16)
+    return None if text is None else GENDERS.get(text.lower(), text)
+
+
+def _preferences(cells: Cells) -> dict[str, str]:
+    """`tea; size=M` means tea: yes, size: M. A JSON object is one, too."""
+    text = cells.word("preferences") or ""
+    if text.startswith(("{", "[")):
+        return _from_json(text)
+    found = {}
+    for part in _PARTS.split(text):
+        name, _, value = (word.strip() for word in part.partition("="))
+        if name:
+            found[name] = value or YES
+    return found
+
+
+def _from_json(text: str) -> dict[str, str]:
+    try:
+        given = json.loads(text)
+    except ValueError:
+        raise BadValue("bad_preferences", text) from None
+    if isinstance(given, list):
+        return {str(name): YES for name in given}
+    return {
+        str(name): value if isinstance(value, str) else json.dumps(value)
+        for name, value in given.items()
+    }
 
 
 def _consents(cells: Cells) -> tuple[ConsentRecord, ...]:
-    topic = _short(cells, "topic", WORD_MAX) or ALL_TOPICS
+    topic = cells.short("topic") or ALL_TOPICS
     found = []
     for channel in (Channel.EMAIL, Channel.TELEGRAM):
         answer = cells.word(f"consent_{channel}")
@@ -225,5 +250,5 @@ def _opt_out(cells: Cells) -> OptOutRecord:
     email, external_id = cells.word("email"), cells.identifier("id")
     if email is None and external_id is None:
         raise BadValue("no_email_or_id", "")
-    reason = _short(cells, "reason", WORD_MAX) or "opt_out"
+    reason = cells.short("reason") or "opt_out"
     return OptOutRecord(cells.line, external_id, email, reason)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from math import floor
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -18,18 +20,26 @@ DIGITS_MAX = 15
 # Larger ones are codes in the wrong column, and sums of them could pass 64 bits.
 MINOR_MAX = 10**10
 QUANTITY_MAX = 10**7
+ISO = "iso"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXCEL_DAY_0 = datetime(1899, 12, 30)  # noqa: DTZ001  the caller adds the zone
+# Of a longer one, a moment stands in the column.
+SECONDS_MAX = 366 * 86_400
 
 _PLAIN = re.compile(r"[+-]?\d+")
+_SIGN = r"(?:\s*[$€£¥￥₹元]\s*)"
+_CLOCK = re.compile(r"(?:(?:(\d+)\s+days?,?\s+)?(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 _TRUE = frozenset({"1", "yes", "y", "true", "granted", "ja", "是"})
 _FALSE = frozenset({"0", "no", "n", "false", "withdrawn", "nein", "否"})
 
 
 class BadValue(Exception):
-    """A word that is not what its column holds."""
+    """A word that is not what its column holds; `field` is ours for the column."""
 
-    def __init__(self, reason: str, value: str) -> None:
+    def __init__(self, reason: str, value: str, field: str = "") -> None:
         self.reason = reason
         self.value = value
+        self.field = field
         super().__init__(reason, value)
 
 
@@ -50,13 +60,13 @@ class Words(dict[str, V], Generic[V]):
 
 
 class Numbers:
-    """Exact numbers in the file's notation."""
+    """Exact numbers in the file's notation; a sign of a currency may stand by."""
 
     def __init__(self, decimal: str = ".") -> None:
         thousands = "," if decimal == "." else "."
         self._number = re.compile(
-            rf"([+-]?)(\d+|\d{{1,3}}(?:[{thousands}' ]\d{{3}})+)"
-            rf"(?:{re.escape(decimal)}(\d*))?"
+            rf"([+-]?){_SIGN}?(\d+|\d{{1,3}}(?:[{thousands}'’\s]\d{{3}})+)"
+            rf"(?:{re.escape(decimal)}(\d*))?{_SIGN}?"
         )
 
     def scaled(self, word: str) -> tuple[int, int]:
@@ -87,6 +97,11 @@ class Numbers:
             raise BadValue("bad_number", word)
         return value, divisor
 
+    def exact(self, word: str) -> Fraction:
+        """A number as it stands there, without the errors of a float."""
+        value, behind = self.scaled(word)
+        return Fraction(value, 10**behind)
+
 
 def whole(word: str) -> int:
     """A whole number of units; `6.0` is one.
@@ -112,8 +127,28 @@ def divided(value: int, divisor: int) -> int:
     return sign * ((abs(value) * 2 + divisor) // (divisor * 2))
 
 
+def count(word: str) -> int:
+    """A number of things, 0 or more.
+
+    Raises
+    ------
+    BadValue : `bad_count`
+    """
+    try:
+        value = whole(word)
+    except BadValue:
+        value = -1
+    if value < 0:
+        raise BadValue("bad_count", word)
+    return value
+
+
 class Moments:
-    """Dates and times in the file's forms, as moments in UTC."""
+    """Dates and times in the file's forms, as moments in UTC.
+
+    A full ISO date is understood whatever the forms are: that is what the dates of a
+    workbook come as.
+    """
 
     def __init__(self, forms: tuple[str, ...], zone: str) -> None:
         self._forms = forms
@@ -140,14 +175,74 @@ class Moments:
 
     def _parse(self, word: str) -> datetime:
         text = word.strip()
-        for form in self._forms:
+        forms = (ISO, *self._forms) if text[4:5] == "-" else self._forms
+        for form in forms:
             try:
-                if form == "iso":
-                    return datetime.fromisoformat(text)
+                if form in _NAMED:
+                    return _NAMED[form](text)
                 return datetime.strptime(text, form)  # noqa: DTZ007  the caller adds the zone
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
         raise BadValue("bad_date", word)
+
+
+def _since_1970(text: str, unit: float) -> datetime:
+    return EPOCH + timedelta(seconds=float(text) * unit)
+
+
+_NAMED: dict[str, Callable[[str], datetime]] = {
+    ISO: datetime.fromisoformat,
+    "epoch": lambda text: _since_1970(text, 1),
+    "epoch_ms": lambda text: _since_1970(text, 0.001),
+    # Days of the calendar that workbooks count by, in local time.
+    "excel": lambda text: EXCEL_DAY_0 + timedelta(days=float(text)),
+}
+
+
+def seconds(word: str, numbers: Numbers) -> float:
+    """How long something took: a number of seconds, or a clock such as `0:02:31`.
+
+    Raises
+    ------
+    BadValue : `bad_duration`
+    """
+    found = _CLOCK.fullmatch(word.strip())
+    if found is not None:
+        days, hours, minutes, rest = (float(part or 0) for part in found.groups())
+        value = ((days * 24 + hours) * 60 + minutes) * 60 + rest
+    else:
+        try:
+            value = float(numbers.exact(word))
+        except BadValue:
+            value = -1.0
+    if not 0 <= value <= SECONDS_MAX:
+        raise BadValue("bad_duration", word)
+    return value
+
+
+class Scale:
+    """A scale of ratings, and what its scores are on ours of 1 to 5.
+
+    `worst` may be above `best`, as for school marks. The two ends are 1 and 5, what
+    lies between is divided evenly, and a half is rounded up.
+    """
+
+    def __init__(self, worst: float = 1, best: float = 5) -> None:
+        self._worst = Fraction(str(worst))
+        self._range = Fraction(str(best)) - self._worst
+        self.name = f"{worst:g}-{best:g}"
+
+    def score(self, given: Fraction, word: str) -> int:
+        """Ours for a given one.
+
+        Raises
+        ------
+        BadValue : `bad_score`, for one that is not on the scale
+        """
+        share = (given - self._worst) / self._range
+        if not 0 <= share <= 1:
+            raise BadValue("bad_score", word)
+        return floor(1 + 4 * share + Fraction(1, 2))
 
 
 def truth(word: str) -> bool:

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from content.mapping import FileMapping, Rules
-from content.orders import FileDefaults, OrderReader
-from content.table import TableFile
+from content.orders import OrderReader
+from content.rows import FileDefaults
+from content.table import open_table
 from core.model import OrderKind
 from core.records import RecordKind
 
-DEFAULTS = FileDefaults("EUR", "Europe/Berlin")
+DEFAULTS = FileDefaults("EUR", "Europe/Berlin", date(2026, 3, 1))
 HEADER = "order,at,customer,product,name,quantity,price,country,currency\n"
 COLUMNS = {
     "order": "order",
@@ -40,7 +41,7 @@ def read(tmp_path: Path):
             "dates": ("iso", "%d/%m/%Y %H:%M"),
         }
         mapping = FileMapping("shop", RecordKind.ORDERS, **given | changes)
-        with TableFile(path, mapping) as table:
+        with open_table(path, mapping) as table:
             reader = OrderReader(table, mapping, DEFAULTS)
             reader.batch_lines = lines
             return list(reader.batches(position))

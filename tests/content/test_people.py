@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from content.mapping_file import find_mapping
-from content.orders import FileDefaults
 from content.people import customer_reader, opt_out_reader, product_reader
-from content.table import TableFile
+from content.rows import FileDefaults
+from content.table import open_table
 from core.model import Channel, ConsentState
 from core.records import ConsentRecord, OptOutRecord, ProductRecord
 from core.settings import ROOT
 
 TEMPLATES = ROOT / "templates"
-DEFAULTS = FileDefaults("EUR", "Europe/Berlin")
+DEFAULTS = FileDefaults("EUR", "Europe/Berlin", date(2026, 3, 1))
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def read(tmp_path: Path):
         path = tmp_path / "people.csv"
         path.write_text(text, encoding="utf-8")
         found = find_mapping(mapping, TEMPLATES)
-        with TableFile(path, found) as table:
+        with open_table(path, found) as table:
             reader = make(table, found, DEFAULTS)
             reader.batch_lines = rows
             return list(reader.batches())
