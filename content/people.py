@@ -225,7 +225,7 @@ def _preferences(cells: Cells) -> dict[str, str]:
 def _from_json(text: str) -> dict[str, str]:
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadValue("bad_preferences", text) from None
     if isinstance(given, list):
         return {str(name): YES for name in given}

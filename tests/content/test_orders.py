@@ -263,3 +263,44 @@ def test_an_order_that_comes_again_in_a_batch_is_one_record(read):
     )
 
     assert [len(order.lines) for order in batch.records] == [2, 1]
+
+
+# --- orders as a whole ----------------------------------------------------------------
+
+HEAD = "order,at,customer,discount,coupon,status,product,price\n"
+OF_HEAD = {name: name for name in ("discount", "coupon", "status")}
+
+
+def test_discount_coupon_and_status_are_the_first_lines(read):
+    (batch,) = read(
+        "A1,2011-01-01,7,-2.50,SPRING,paid,P1,10\nA1,,,,,,P2,5\n",
+        header=HEAD,
+        columns=OF_HEAD,
+    )
+
+    (order,) = batch.records
+    assert (order.discount_minor, order.coupon, order.status) == (250, "SPRING", "paid")
+    assert (order.customer, len(order.lines)) == ("7", 2)
+    assert not batch.corrected
+
+
+def test_an_order_without_them_has_none(read):
+    (batch,) = read("A1,2011-01-01,7,,,,P1,10\n", header=HEAD, columns=OF_HEAD)
+
+    (order,) = batch.records
+    assert (order.discount_minor, order.coupon, order.status) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "column"),
+    [
+        ("A1,2011-01-01,7,much,,,P1,10", "bad_number", "discount"),
+        ("A1,soon,7,,,,P1,10", "bad_date", "at"),
+        ("A1,2011-01-01,7,,,,P1,ten", "bad_number", "price"),
+        (f"A1,2011-01-01,7,,{'X' * 65},,P1,1", "coupon_too_long", "coupon"),
+    ],
+)
+def test_a_reject_names_the_files_column(read, row, reason, column):
+    (batch,) = read(f"{row}\n", header=HEAD, columns=OF_HEAD)
+
+    assert [(r.reason, r.column) for r in batch.rejects] == [(reason, column)]
