@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func
 
 from core.model import IdentityKind
 from storage.bulk import insert_rows, lookup, moment_value, new_ids
@@ -13,10 +14,18 @@ from storage.ingest import Import
 from storage.schema import customers, identities
 
 _CUSTOMER = (
-    *("id", "country", "preferences", "attributes", "source_id"),
-    *("created_at", "updated_at"),
+    *("id", "country", "preferences", "attributes", "provenance", "source_id"),
+    *("import_id", "created_at", "updated_at"),
 )
-_IDENTITY = ("customer_id", "kind", "value", "typed", "created_at")
+_IDENTITY = ("customer_id", "kind", "value", "typed", "import_id", "created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose id it is; `by_merge` where it was that of somebody who was merged."""
+
+    id: int
+    by_merge: bool
 
 
 def external_identity(source: str, external_id: str) -> str:
@@ -24,19 +33,32 @@ def external_identity(source: str, external_id: str) -> str:
     return f"{source}:{external_id}"
 
 
-def external_customers(
+def external_owners(
     connection: Connection, source: str, names: Iterable[str]
-) -> dict[str, int]:
-    """The ids of those customers of a source that are known."""
+) -> dict[str, Owner]:
+    """The customers of a source that are known; of merged ones the survivors."""
     wanted = {external_identity(source, name): name for name in names}
     rows = lookup(
         connection,
         identities.c.value,
         wanted,
-        (identities.c.value, identities.c.customer_id),
+        (
+            identities.c.value,
+            func.coalesce(customers.c.alias_of, customers.c.id),
+            identities.c.place,
+        ),
         identities.c.kind == IdentityKind.EXTERNAL,
+        customers.c.id == identities.c.customer_id,
     )
-    return {wanted[value]: customer_id for value, customer_id in rows}
+    return {wanted[value]: Owner(key, place > 0) for value, key, place in rows}
+
+
+def external_customers(
+    connection: Connection, source: str, names: Iterable[str]
+) -> dict[str, int]:
+    """The ids of those customers of a source that are known."""
+    owners = external_owners(connection, source, names)
+    return {name: owner.id for name, owner in owners.items()}
 
 
 def add_customers(
@@ -47,26 +69,29 @@ def add_customers(
 ) -> dict[str, int]:
     """Ids of new customers of an import's source, by name; each has a country."""
     at = moment_value(connection, now)
-    names = list(countries)
-    ids = list(new_ids(connection, customers, len(names)))
-    source_id = row.source_id
+    ids = new_ids(connection, customers, len(countries))
     insert_rows(
         connection,
         customers,
         _CUSTOMER,
         [
-            (key, countries[name], "{}", "{}", source_id, at, at)
-            for key, name in zip(ids, names, strict=True)
+            (key, country, "{}", "{}", "{}", row.source_id, row.id, at, at)
+            for key, country in zip(ids, countries.values(), strict=True)
         ],
     )
-    values = [external_identity(row.source, name) for name in names]
-    insert_rows(
-        connection,
-        identities,
-        _IDENTITY,
-        [
-            (key, IdentityKind.EXTERNAL.value, value, value, at)
-            for key, value in zip(ids, values, strict=True)
-        ],
-    )
-    return dict(zip(names, ids, strict=True))
+    made = dict(zip(countries, ids, strict=True))
+    add_external_ids(connection, row, made, now)
+    return made
+
+
+def add_external_ids(
+    connection: Connection, row: Import, ids: Mapping[str, int], now: datetime
+) -> None:
+    """Let customers be known by these ids of the import's source."""
+    at = moment_value(connection, now)
+    kind = IdentityKind.EXTERNAL.value
+    rows = []
+    for name, key in ids.items():
+        value = external_identity(row.source, name)
+        rows.append((key, kind, value, value, row.id, at))
+    insert_rows(connection, identities, _IDENTITY, rows)

@@ -1,39 +1,49 @@
 """Customers of a file: who they are, where they are reached, what they agreed to.
 
-A file fills in and corrects; where it says nothing, nothing is taken away. What is
-stored is read for a whole batch at once, and only what differs is written.
+A file fills in and corrects; where it says nothing, nothing is taken away, and what
+somebody with more priority has set stays. What is stored is read for a whole batch at
+once, and only what differs is written.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
 
-from core.errors import DataError
-from core.model import ConsentState, IdentityKind
-from core.records import ConsentRecord, CustomerRecord
-from storage.bulk import insert_rows, lookup, moment_value, update_rows
-from storage.customers import ALL_TOPICS, normalise
-from storage.external import add_customers, external_customers
+from core.records import CustomerRecord
+from storage import corrections, provenance
+from storage.bulk import insert_rows, lookup, moment_value, new_ids
+from storage.corrections import Correction
+from storage.customer_fields import COLUMNS, FIELDS, OBJECTS, column_values, value_at
+from storage.external import add_external_ids, external_owners
+from storage.import_journal import FieldChange, changed_fields, named
 from storage.ingest import Import
-from storage.schema import consents, customers, identities
+from storage.ingest_addresses import KINDS, Held, write_addresses
+from storage.ingest_consents import write_consents
+from storage.ingest_figures import write_figures
+from storage.provenance import Origin
+from storage.schema import corrections as account
+from storage.schema import customers
+from storage.verified import verified_owners
 
 Corrected = Counter[str]
 
-SOURCE = "import"
-_FILLED = (
-    *("name", "language", "gender", "birth_date", "address", "city", "country"),
-    *("income_minor", "income_currency"),
+KEPT = "kept_by_priority"
+CHANGED = "import"
+# A day that was made of an age or a year says no more than this.
+ROUGH_DAYS = 366
+
+_STORED = ("id", *COLUMNS, "source_id", "import_id", "created_at")
+_NEW = (
+    *("id", *FIELDS, *OBJECTS, "provenance", "source_id", "import_id"),
+    *("created_at", "updated_at"),
 )
-_STORED = (*_FILLED, "attributes", "created_at")
-_IDENTITY = ("customer_id", "kind", "value", "typed", "created_at")
-_MOVED = ("value", "typed", "unreachable_reason", "created_at")
-_CONSENT = (*("customer_id", "channel", "topic", "state", "source", "proof", "at"),)
 
 
 def write_customers(
@@ -50,21 +60,62 @@ def write_customers(
 
     Returns
     -------
-    Counts of `email_invalid`, `email_taken`, `phone_taken`, `telegram_taken` (the
+    Counts of `kept_by_priority` (a value that somebody with more priority has set
+    stayed), `email_invalid`, `email_taken`, `phone_taken`, `telegram_taken` (the
     customer was taken without that address) and `consent_stays_withdrawn` (the file
     grants what the customer withdrew elsewhere).
     """
     corrected: Corrected = Counter()
+    believed = provenance.believed(connection)
+    origin = Origin(f"source:{row.source}", believed.by_id.get(row.source_id, 0), now)
     for part in _rounds(records):
-        countries = {name: record.country for name, record in part.items()}
-        known = external_customers(connection, row.source, countries)
-        new = {name: c for name, c in countries.items() if name not in known}
-        known |= add_customers(connection, row, new, now)
-        people = {known[name]: record for name, record in part.items()}
-        _fill_in(connection, people, now)
-        _Addresses(connection, people, now).write(corrected)
-        _add_consents(connection, people, row, now, corrected)
-    return corrected
+        people = _find_or_make(connection, row, part, now)
+        filling = _Filling(connection, row, origin, believed)
+        filling.fill_in(people.known)
+        filling.fill_in(people.merged, gaps_only=True)
+        corrected[KEPT] += filling.kept
+        held = filling.held | _held_whole(people.merged)
+        for each in people.made | people.known, people.merged:
+            write_addresses(connection, row, each, held, now, corrected)
+            write_consents(connection, row, each, now, corrected)
+        write_figures(connection, row, people.made | people.known, now)
+    return +corrected
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """The customers of a batch. `merged`: rows of those who are part of another now.
+
+    Such a row tells only what the survivor's own does not, or the two would overwrite
+    each other in every file.
+    """
+
+    made: dict[int, CustomerRecord]
+    known: dict[int, CustomerRecord]
+    merged: dict[int, CustomerRecord]
+
+
+def _find_or_make(
+    connection: Connection,
+    row: Import,
+    part: Mapping[str, CustomerRecord],
+    now: datetime,
+) -> _People:
+    owners = external_owners(connection, row.source, part)
+    ids = {name: owner.id for name, owner in owners.items()}
+    ids |= verified_owners(connection, row, part, ids, now)
+    known: dict[int, CustomerRecord] = {}
+    merged: dict[int, CustomerRecord] = {}
+    for name, key in ids.items():
+        by_merge = name in owners and owners[name].by_merge
+        place = merged if by_merge or key in known else known
+        place[key] = part[name]
+    new = {name: record for name, record in part.items() if name not in ids}
+    return _People(_make(connection, row, new, now), known, merged)
+
+
+def _held_whole(people: Mapping[int, CustomerRecord]) -> Held:
+    return {(key, kind.value): True for key in people for kind in KINDS}
 
 
 def _rounds(records: list[CustomerRecord]) -> Iterator[dict[str, CustomerRecord]]:
@@ -79,165 +130,227 @@ def _rounds(records: list[CustomerRecord]) -> Iterator[dict[str, CustomerRecord]
         yield part
 
 
+def _make(
+    connection: Connection,
+    row: Import,
+    records: Mapping[str, CustomerRecord],
+    now: datetime,
+) -> dict[int, CustomerRecord]:
+    """New customers with all that their rows say, by id."""
+    at = moment_value(connection, now)
+    ids = new_ids(connection, customers, len(records))
+    rows = [
+        (
+            key,
+            *(_raw(getattr(record, name)) for name in FIELDS),
+            json.dumps(record.preferences, ensure_ascii=False),
+            json.dumps(record.attributes, ensure_ascii=False),
+            "{}",
+            row.source_id,
+            row.id,
+            moment_value(connection, min(record.created_at or now, now)),
+            at,
+        )
+        for key, record in zip(ids, records.values(), strict=True)
+    ]
+    insert_rows(connection, customers, _NEW, rows)
+    add_external_ids(connection, row, dict(zip(records, ids, strict=True)), now)
+    return dict(zip(ids, records.values(), strict=True))
+
+
+def _raw(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
 # --- who they are ---------------------------------------------------------------------
 
 
-def _fill_in(
-    connection: Connection, people: dict[int, CustomerRecord], now: datetime
-) -> None:
-    columns = [customers.c.id, *(customers.c[name] for name in _STORED)]
-    changed: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
-    for stored in lookup(connection, customers.c.id, people, columns):
-        fields = _difference(stored, people[stored.id])
-        if fields:
-            changed[tuple(fields)].append({"key": stored.id, "now": now} | fields)
-    for names, rows in changed.items():
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-        statement = (
-            update(customers)
-            .where(customers.c.id == bindparam("key"))
-            .values(**values, updated_at=bindparam("now"))
-        )
-        given = [
-            {f"new_{name}" if name in values else name: v for name, v in row.items()}
-            for row in rows
-        ]
-        connection.execute(statement, given)
-
-
-def _difference(stored: Any, record: CustomerRecord) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name in _FILLED:
-        value = getattr(record, name)
-        if value is not None and value != getattr(stored, name):
-            fields[name] = value
-    attributes = stored.attributes | record.attributes
-    if attributes != stored.attributes:
-        fields["attributes"] = attributes
-    if record.created_at is not None and record.created_at < stored.created_at:
-        fields["created_at"] = record.created_at
-    return fields
-
-
-# --- where they are reached -----------------------------------------------------------
-
-
 @dataclass(slots=True)
-class _Address:
-    """One stored identity."""
+class _Difference:
+    """What a file changes of one customer."""
 
-    id: int | None
-    customer_id: int
-    proven: bool
+    stored: Any
+    values: dict[str, Any] = field(default_factory=dict)
+    entries: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        found = column_values(self.stored, self.values)
+        if self.entries != self.stored.provenance:
+            found["provenance"] = self.entries
+        return found
 
 
-class _Addresses:
-    """The addresses of one batch: new ones, and those that replace an unproven one."""
+class _Filling:
+    """Fills in the customers of one batch who are known."""
 
     def __init__(
-        self, connection: Connection, people: dict[int, CustomerRecord], now: datetime
+        self,
+        connection: Connection,
+        row: Import,
+        origin: Origin,
+        believed: provenance.Believed,
     ) -> None:
         self._connection = connection
-        self._people = people
-        self._at = moment_value(connection, now)
-        self._owners: dict[tuple[str, str], int] = {}
-        self._own: defaultdict[tuple[int, str], list[_Address]] = defaultdict(list)
-        self._new: list[tuple[Any, ...]] = []
-        self._moved: list[tuple[Any, ...]] = []
+        self._row = row
+        self._origin = origin
+        self._believed = believed
+        self._stays: list[Correction] = []
+        self.kept = 0
+        self.held: Held = {}
 
-    def write(self, corrected: Corrected) -> None:
-        wanted = list(self._wanted(corrected))
-        self._look_up([value for _, _, value, _ in wanted])
-        for customer_id, kind, value, typed in wanted:
-            owner = self._owners.get((kind, value))
-            if owner is None:
-                self._give(customer_id, kind, value, typed)
-            elif owner != customer_id:
-                corrected[f"{kind}_taken"] += 1
-        insert_rows(self._connection, identities, _IDENTITY, self._new)
-        update_rows(self._connection, identities, _MOVED, self._moved)
+    def fill_in(
+        self, people: Mapping[int, CustomerRecord], *, gaps_only: bool = False
+    ) -> None:
+        """Write what differs, with its account and its way back."""
+        columns = [customers.c[name] for name in _STORED]
+        stored = list(lookup(self._connection, customers.c.id, people, columns))
+        older = [each for each in stored if each.import_id != self._row.id]
+        named(self._connection, self._row, customers, (each.id for each in older))
+        found = [
+            self._difference(each, people[each.id], gaps_only=gaps_only)
+            for each in stored
+        ]
+        changed = [each for each in found if each.values]
+        self._write(changed)
+        self._keep_journal(changed)
+        self._account(changed)
 
-    def _wanted(self, corrected: Corrected) -> Iterator[tuple[int, str, str, str]]:
-        for customer_id, record in self._people.items():
-            for kind in (IdentityKind.EMAIL, IdentityKind.PHONE, IdentityKind.TELEGRAM):
-                typed = getattr(record, kind.value)
-                if typed is None:
-                    continue
-                try:
-                    yield customer_id, kind.value, normalise(kind, typed), typed
-                except DataError:
-                    corrected[f"{kind}_invalid"] += 1
+    def _difference(
+        self, stored: Any, record: CustomerRecord, *, gaps_only: bool
+    ) -> _Difference:
+        found = _Difference(stored, {}, dict(stored.provenance))
+        for path, value in _said(record):
+            before = value_at(stored, path)
+            if value == before or _agrees(record, path, value, before):
+                continue
+            if gaps_only and before is not None:
+                continue
+            entry = stored.provenance.get(path)
+            if entry is not None and entry.get("given") == corrections.shown(value):
+                # Cleaning has made what is stored of this very value.
+                continue
+            if self._outweighed(stored, _owner_of(path), before):
+                self._keep(stored.id, path, value, before)
+                continue
+            found.values[path] = value
+            self._stamp(found, path)
+        created = record.created_at
+        if created is not None and created < stored.created_at:
+            found.values["created_at"] = created
+        self._hold(stored)
+        return found
 
-    def _look_up(self, values: list[str]) -> None:
-        columns = identities.c.kind, identities.c.value, identities.c.customer_id
-        for kind, value, owner in lookup(
-            self._connection, identities.c.value, values, columns
-        ):
-            self._owners[kind, value] = owner
-        columns = identities.c.id, identities.c.customer_id, identities.c.kind
-        found = lookup(
-            self._connection,
-            identities.c.customer_id,
-            self._people,
-            (*columns, identities.c.verified_at),
+    def _hold(self, stored: Any) -> None:
+        for kind in KINDS:
+            if self._outweighed(stored, kind, ""):
+                self.held[stored.id, kind.value] = kind in stored.provenance
+
+    def _outweighed(self, stored: Any, path: str, before: Any) -> bool:
+        if before is None and path not in stored.provenance:
+            # Whoever knows something may fill a gap that nobody made.
+            return False
+        known = self._believed.of(stored.provenance, path, stored.source_id)
+        return self._origin.priority < known
+
+    def _keep(self, customer_id: int, path: str, value: Any, before: Any) -> None:
+        self.kept += 1
+        self._stays.append(
+            Correction(customer_id, path, value, before, KEPT, import_id=self._row.id)
         )
-        for key, customer_id, kind, verified_at in found:
-            address = _Address(key, customer_id, verified_at is not None)
-            self._own[customer_id, kind].append(address)
 
-    def _give(self, customer_id: int, kind: str, value: str, typed: str) -> None:
-        self._owners[kind, value] = customer_id
-        unproven = [a for a in self._own[customer_id, kind] if not a.proven]
-        if len(unproven) == 1:
-            self._moved.append((value, typed, None, self._at, unproven[0].id))
+    def _stamp(self, found: _Difference, path: str) -> None:
+        """A value of the customer's own source needs no entry."""
+        if found.stored.source_id == self._row.source_id:
+            found.entries.pop(path, None)
         else:
-            self._new.append((customer_id, kind, value, typed, self._at))
+            found.entries[path] = self._origin.entry()
 
+    def _write(self, changed: list[_Difference]) -> None:
+        alike: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        for each in changed:
+            columns = each.columns
+            given = {f"new_{name}": value for name, value in columns.items()}
+            given |= {"key": each.stored.id, "at": self._origin.at}
+            alike[tuple(columns)].append(given)
+        for names, rows in alike.items():
+            values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+            statement = (
+                update(customers)
+                .where(customers.c.id == bindparam("key"))
+                .values(**values, updated_at=bindparam("at"))
+            )
+            self._connection.execute(statement, rows)
 
-# --- what they agreed to --------------------------------------------------------------
-
-
-def _add_consents(
-    connection: Connection,
-    people: dict[int, CustomerRecord],
-    row: Import,
-    now: datetime,
-    corrected: Corrected,
-) -> None:
-    ledger = _ledger(connection, [k for k, r in people.items() if r.consents])
-    at = moment_value(connection, now)
-    new = []
-    for customer_id, record in people.items():
-        for consent in record.consents:
-            newest = _newest(ledger[customer_id], consent)
-            if newest is not None and newest.state == consent.state:
+    def _keep_journal(self, changed: list[_Difference]) -> None:
+        entries: list[FieldChange] = []
+        for each in changed:
+            if each.stored.import_id == self._row.id:
                 continue
-            granted = consent.state is ConsentState.GRANTED
-            if granted and newest is not None and newest.source != SOURCE:
-                # A customer who said no to us is not asked what an older file says.
-                corrected["consent_stays_withdrawn"] += 1
-                continue
-            words = consent.channel.value, consent.topic, consent.state.value
-            proof = f"{row.file_name}:{record.line}"
-            new.append((customer_id, *words, SOURCE, proof, at))
-    insert_rows(connection, consents, _CONSENT, new)
+            was, now = {}, {}
+            for path, value in each.values.items():
+                was[path], now[path] = value_at(each.stored, path), value
+                provenance_path = f"provenance.{path}"
+                was[provenance_path] = each.stored.provenance.get(path)
+                now[provenance_path] = each.entries.get(path)
+            entries.append((each.stored.id, was, now))
+        changed_fields(self._connection, self._row, customers, entries)
+
+    def _account(self, changed: list[_Difference]) -> None:
+        made = [
+            Correction(
+                each.stored.id, path, before, value, CHANGED, import_id=self._row.id
+            )
+            for each in changed
+            for path, value in each.values.items()
+            # Until a file said it, the day of creation was that of the first import.
+            if path != "created_at"
+            and (before := value_at(each.stored, path)) is not None
+        ]
+        corrections.record(self._connection, made, self._origin.at)
+        self._account_of_kept()
+
+    def _account_of_kept(self) -> None:
+        """Once per value: a daily file says the same again every day."""
+        if not self._stays:
+            return
+        told = {
+            tuple(each)
+            for each in lookup(
+                self._connection,
+                account.c.record_id,
+                {each.record_id for each in self._stays},
+                (account.c.record_id, account.c.field, account.c.before),
+                account.c.kind == "customer",
+                account.c.rule == KEPT,
+            )
+        }
+        new = [
+            each
+            for each in self._stays
+            if (each.record_id, each.field, corrections.shown(each.before)) not in told
+        ]
+        corrections.record(self._connection, new, self._origin.at)
 
 
-def _ledger(connection: Connection, wanted: list[int]) -> defaultdict[int, list[Any]]:
-    columns = [
-        consents.c[name]
-        for name in ("customer_id", "channel", "topic", "state", "source", "id")
-    ]
-    found: defaultdict[int, list[Any]] = defaultdict(list)
-    for each in lookup(connection, consents.c.customer_id, wanted, columns):
-        found[each.customer_id].append(each)
-    return found
+def _said(record: CustomerRecord) -> Iterator[tuple[str, Any]]:
+    """What the row says, by path."""
+    for name in FIELDS:
+        value = getattr(record, name)
+        if value is not None:
+            yield name, value
+    for name in OBJECTS:
+        for key, value in getattr(record, name).items():
+            yield f"{name}.{key}", value
 
 
-def _newest(ledger: list[Any], consent: ConsentRecord) -> Any:
-    about = (
-        row
-        for row in ledger
-        if row.channel == consent.channel and row.topic in {consent.topic, ALL_TOPICS}
-    )
-    return max(about, key=lambda row: row.id, default=None)
+def _agrees(record: CustomerRecord, path: str, value: Any, before: Any) -> bool:
+    """Whether a rough value says nothing against the exact one that is stored."""
+    if path not in record.approximate or before is None:
+        return False
+    return isinstance(value, date) and abs((value - before).days) <= ROUGH_DAYS
+
+
+def _owner_of(path: str) -> str:
+    """Who set an amount has set its currency."""
+    return "income_minor" if path == "income_currency" else path
