@@ -10,7 +10,7 @@ from content.mapping import FileMapping
 from content.orders import OrderReader
 from content.people import customer_reader, opt_out_reader, product_reader
 from content.rows import FileDefaults
-from content.table import TableFile
+from content.table import Table
 from core.records import RecordKind
 from storage.ingest import Import
 from storage.ingest_customers import write_customers
@@ -26,7 +26,7 @@ FIRST_ROWS = 25
 class Kind:
     """One kind: `read` makes its reader, `write` the writer of its batches."""
 
-    read: Callable[[TableFile, FileMapping, FileDefaults], Any]
+    read: Callable[[Table, FileMapping, FileDefaults], Any]
     write: Callable[[Import], Any]
     first_lines: int = FIRST_ROWS
 
@@ -46,7 +46,7 @@ KINDS: dict[RecordKind, Kind] = {
 }
 
 
-def reader_of(table: TableFile, mapping: FileMapping, defaults: FileDefaults) -> Any:
+def reader_of(table: Table, mapping: FileMapping, defaults: FileDefaults) -> Any:
     """A reader of batches, set to the first size."""
     kind = KINDS[mapping.kind]
     reader = kind.read(table, mapping, defaults)

@@ -11,11 +11,15 @@ from typing import Any
 from core.records import RecordKind
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+# Any number of blanks, as in columns of a fixed width; never guessed.
+WHITESPACE = "whitespace"
 KEYS = (
     "kind",
     "source",
     "encoding",
     "delimiter",
+    "header",
+    "sheet",
     "decimal",
     "timezone",
     "dates",
@@ -142,6 +146,10 @@ class FileMapping:
     guess: frozenset[str] = frozenset()
     # The hash of the mapping as it was written, once it is settled.
     written_hash: str | None = None
+    # The names of the columns, where the file has no header.
+    header: tuple[str, ...] = ()
+    # Which sheet of a workbook; None: the first.
+    sheet: str | None = None
 
     @property
     def content_hash(self) -> str:

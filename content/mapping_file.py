@@ -22,6 +22,7 @@ from content.mapping import (
     REQUIRED,
     REST,
     RULES,
+    WHITESPACE,
     FileMapping,
     Rules,
 )
@@ -120,6 +121,8 @@ class _Reading:
             values=self._values(kind),
             rules=self._rules(),
             scale=self._scale(),
+            header=self._texts("header", ()),
+            sheet=self._text("sheet"),
             guess=frozenset(k for k in GUESSED if tree.get(k, GUESS) == GUESS),
         )
         if self._problems:
@@ -191,11 +194,12 @@ class _Reading:
 
     def _delimiter(self) -> str | None:
         value = self._told("delimiter")
-        if value is None or len(value) == 1:
+        if value is None or len(value) == 1 or value == WHITESPACE:
             return value
         if value in DELIMITERS:
             return DELIMITERS[value]
-        expected = f"`delimiter` is one character or {', '.join(DELIMITERS)}, guess"
+        known = ", ".join((*DELIMITERS, WHITESPACE, GUESS))
+        expected = f"`delimiter` is one character or {known}"
         self._wrong(expected, value, self._tree, "delimiter")
         return None
 

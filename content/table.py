@@ -1,27 +1,37 @@
-"""A delimited text file, read in chunks of rows that know their physical lines.
+"""A file of rows, whatever its format: chunks of words that know their lines.
 
-Broken rows come out as `Misfit`, so that a reader counts them and goes on.
+`open_table` looks at the content first and at the suffix second. Broken rows come
+out as `Misfit`, so that a reader counts them and goes on; a file that can't be read
+at all is an error.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import gzip
-import io
-import zlib
-from collections import deque
+import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Self
 
-from content.mapping import DELIMITERS, REQUIRED, REST, FileMapping
-from core.errors import DataError, Problem, did_you_mean
+from content.columns import Columns
+from content.mapping import FileMapping
+from content.raw_file import DAMAGE, RawFile, encoding_of
 
-READ_BYTES = 1 << 18
+# Titles and blank lines may stand above the header, but not more than these.
 HEADER_LINES = 20
+# Longer cells are no data of customers, and rows of them would fill the memory.
+CELL_MAX = 1 << 17
+# A chunk ends early when its words grow beyond this.
+CHUNK_CHARACTERS = 1 << 23
+# So much of a broken row is kept for the file of rejects.
+RAW_MAX = 100_000
+
+JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
+_JSON = re.compile(r'\s*(\{\s*["}]|\[\s*[{\]])')
+_ZIP, _PARQUET, _OLE = b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0"
+_MARKUP = re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 
 
 class Misfit(list[str]):
@@ -52,65 +62,59 @@ class Chunk:
             return self._first_line + index
         if self._starts is None:
             self._starts = list(
-                accumulate((1 + _breaks(r) for r in self.rows), initial=0)
+                accumulate((1 + breaks(r) for r in self.rows), initial=0)
             )
         return self._first_line + self._starts[index]
 
 
-class TableFile:
+class Table(ABC):
     """An open file whose header fits a mapping; use it as a context manager.
 
-    `indexes` gives the place of each mapped field; `rest` the columns that become
-    attributes, with their places.
+    A line is a line of a text file, a row of a sheet or of a Parquet file, an
+    element of a JSON array. Rows are as long as `width`: the columns of `header`,
+    and behind them one joined word for each field that the mapping takes from
+    several columns. `indexes` gives the place of each mapped field; `rest` the
+    columns that become attributes, with their places.
     """
 
-    def __init__(self, path: Path, mapping: FileMapping, name: str = "") -> None:
-        self.path = path
-        self.name = name or path.name
+    def __init__(self, raw: RawFile, mapping: FileMapping) -> None:
+        self.name = raw.name
+        self._raw = raw
         self._mapping = mapping
-        self._raw: IO[bytes] | None = None
-        self._delimiter = mapping.delimiter or ","
-        self._open()
-        try:
-            if mapping.delimiter is None:
-                self._delimiter = self._guess_delimiter()
-                self._open()
-            self.header = self._read_header()
-            self._header_lines = self._reader.line_num
-            self.indexes = self._bind()
-        except BaseException:
-            self.close()
-            raise
-        self.width = len(self.header)
-        self.rest = self._attributes()
+        # The line of the header; rows follow behind it.
+        self._header_line = 0
+        columns = self._read_columns()
+        self.header = columns.header
+        self.indexes = columns.indexes
+        self.rest = columns.rest
+        self.width = columns.width
+        self._joins = columns.joins
 
     @property
     def size(self) -> int:
         """Of the file on disk, in bytes."""
-        return self.path.stat().st_size
+        return self._raw.size
 
     @property
     def bytes_read(self) -> int:
         """Of the file on disk, so far."""
-        return 0 if self._raw is None else self._raw.tell()
+        return 0 if self._raw.bytes.closed else self._raw.bytes.tell()
 
     def chunks(self, position: int, rows: int) -> Iterator[Chunk]:
-        """What follows line `position` (0: the header), up to `rows` at a time."""
-        self._open()
-        self._skip(max(position, self._header_lines))
-        while True:
-            first = self._lines_before + self._reader.line_num + 1
-            found = self._take(rows)
-            if not found:
-                return
-            found = self._mended(found, first)
-            lines = self._lines_before + self._reader.line_num + 1 - first
-            yield Chunk(found, first, lines)
+        """What follows line `position` (0: the header), up to `rows` at a time.
+
+        Raises
+        ------
+        DataError : the file is damaged, or somebody writes into it
+        """
+        for chunk in self._chunks(max(position, self._header_line), rows):
+            if self._joins:
+                self._join(chunk.rows)
+            yield chunk
+        self._raw.check_unchanged()
 
     def close(self) -> None:
-        if self._raw is not None:
-            self._raw.close()
-            self._raw = None
+        self._raw.close()
 
     def __enter__(self) -> Self:
         return self
@@ -123,193 +127,80 @@ class TableFile:
     ) -> None:
         self.close()
 
-    def _open(self) -> None:
-        self.close()
-        try:
-            self._raw = self.path.open("rb")
-        except OSError as error:
-            raise DataError(
-                Problem("the file can't be read", error.strerror, file=self.name)
-            ) from error
-        plain: Any = self._raw
-        if self.path.suffix == ".gz":
-            plain = gzip.GzipFile(fileobj=self._raw)
-        self._watch = _Watch(plain, self._mapping.encoding)
-        self._text = io.TextIOWrapper(
-            io.BufferedReader(self._watch, READ_BYTES),
-            encoding=self._mapping.encoding,
-            errors="surrogateescape",
-            newline="",
-        )
-        self._skip(0)
+    @abstractmethod
+    def _read_columns(self) -> Columns:
+        """Find the header and bind it; set `_header_line`."""
 
-    def _skip(self, lines: int) -> None:
-        deque(islice(self._text, lines), maxlen=0)
-        self._lines_before = lines
-        self._reader = csv.reader(
-            # Strict, or an open quote at the end of a row would take the rest along.
-            self._text,
-            delimiter=self._delimiter,
-            skipinitialspace=True,
-            strict=True,
-        )
+    @abstractmethod
+    def _chunks(self, done: int, rows: int) -> Iterator[Chunk]:
+        """The rows behind line `done`, as long as the header is."""
 
-    def _guess_delimiter(self) -> str:
-        """The one that finds most of the mapped columns; then, most columns."""
-        wanted = set(self._mapping.columns.values())
-        for line in islice(self._text, HEADER_LINES):
-            if line.strip():
-                parsed = {d: _cells(line, d) for d in DELIMITERS.values()}
-                return max(
-                    parsed, key=lambda d: (len(wanted & set(parsed[d])), len(parsed[d]))
-                )
-        raise DataError(Problem("the file is empty", file=self.name))
-
-    def _read_header(self) -> list[str]:
-        for row in islice(self._reader, HEADER_LINES):
-            if any(cell.strip() for cell in row):
-                return [cell.strip() for cell in row]
-        raise DataError(Problem("the file is empty", file=self.name))
-
-    def _bind(self) -> dict[str, int]:
-        mapping, header = self._mapping, self.header
-        missing = {
-            field: column
-            for field, column in mapping.columns.items()
-            if column not in header
-        }
-        needed = [field for field in missing if field not in mapping.optional]
-        bound = {f: header.index(c) for f, c in mapping.columns.items() if c in header}
-        for group in REQUIRED[mapping.kind]:
-            if not any(field in bound for field in group):
-                needed += [f for f in group if f in missing and f not in needed]
-        if needed:
-            there = f"The file has: {', '.join(header)}."
-            raise DataError(
-                *(self._missing(missing[field], field, there) for field in needed)
-            )
-        return bound
-
-    def _missing(self, column: str, field: str, there: str) -> Problem:
-        nearest = did_you_mean(column, self.header)
-        return Problem(
-            f"column `{column}` is missing ({field} in mapping {self._mapping.name})",
-            file=self.name,
-            line=1,
-            hint=f"{nearest} {there}" if nearest else there,
-        )
-
-    def _attributes(self) -> dict[str, int]:
-        wanted = self._mapping.attributes
-        taken = set(self.indexes.values())
-        return {
-            name: place
-            for place, name in enumerate(self.header)
-            if name and place not in taken and (wanted == REST or name in wanted)
-        }
-
-    def _take(self, limit: int) -> list[list[str]]:
-        rows: list[list[str]] = []
-        try:
-            rows.extend(islice(self._reader, limit))
-        except csv.Error as error:
-            rows.append(Misfit((), "bad_quotes", 0, str(error)))
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(
-                Problem("the compressed file is damaged", str(error), file=self.name)
-            ) from error
-        return rows
-
-    def _mended(self, rows: list[list[str]], first: int) -> list[list[str]]:
-        """`rows` with everything that does not fit the header marked."""
-        if self._watch.broken:
-            rows = [_decoded(row) for row in rows]
-        width = self.width
-        if all(len(row) == width for row in rows):
-            return rows
-        self._look_up(rows, first)
-        line = first
-        for place, row in enumerate(rows):
-            breaks = _breaks(row)
-            if len(row) != width:
-                swallowed = breaks > 0 and self._fits(line + 1)
-                if swallowed:
-                    return [*rows[:place], self._unquoted(line)]
-                if not isinstance(row, Misfit):
-                    reason = "number_of_fields" if any(row) else ""
-                    rows[place] = Misfit(row, reason, breaks, str(len(row)))
-            line += 1 + breaks
-        return rows
-
-    def _look_up(self, rows: list[list[str]], first: int) -> None:
-        """Complete a row that the reader gave up: its lines and its first words."""
-        last = rows[-1]
-        if isinstance(last, Misfit) and not last.raw:
-            start = first + sum(1 + _breaks(row) for row in rows[:-1])
-            read = self._lines_before + self._reader.line_num + 1
-            last.breaks = max(0, read - start - 1)
-            last.raw = (self._physical_line(start).rstrip("\r\n"),)
-
-    def _fits(self, line: int) -> bool:
-        """Whether this physical line is a row by itself."""
-        cells = _cells(self._physical_line(line), self._delimiter)
-        return len(cells) == self.width
-
-    def _unquoted(self, line: int) -> Misfit:
-        """A row with an open quote, alone; reading goes on with the next line."""
-        raw = self._physical_line(line).rstrip("\r\n")
-        self._open()
-        self._skip(line)
-        return Misfit((raw,), "quote_not_closed", 0)
-
-    def _physical_line(self, line: int) -> str:
-        with _text_of(self.path, self._mapping.encoding) as text:
-            return next(islice(text, line - 1, line), "")
+    def _join(self, rows: list[list[str]]) -> None:
+        missing, width = self._mapping.missing, len(self.header)
+        for row in rows:
+            if len(row) == width:
+                for places in self._joins:
+                    words = (row[place].strip() for place in places)
+                    row.append(" ".join(word for word in words if word not in missing))
 
 
-class _Watch(io.RawIOBase):
-    """Passes bytes through and notes whether all of them could be decoded."""
-
-    def __init__(self, inner: Any, encoding: str) -> None:
-        self._inner = inner
-        self._decoder = codecs.getincrementaldecoder(encoding)()
-        self.broken = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count: int = self._inner.readinto(buffer)
-        if not self.broken:
-            try:
-                self._decoder.decode(bytes(buffer[:count]), final=count == 0)
-            except UnicodeDecodeError:
-                self.broken = True
-        return count
-
-
-def _text_of(path: Path, encoding: str) -> IO[str]:
-    binary: Any = gzip.GzipFile(path) if path.suffix == ".gz" else path.open("rb")
-    return io.TextIOWrapper(
-        binary, encoding=encoding, errors="surrogateescape", newline=""
-    )
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    row = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    return [cell.strip() for cell in row]
-
-
-def _breaks(row: list[str]) -> int:
+def breaks(row: list[str]) -> int:
+    """Line breaks within a row."""
     if isinstance(row, Misfit):
         return row.breaks
     return sum(cell.count("\n") + cell.count("\r") - cell.count("\r\n") for cell in row)
 
 
-def _decoded(row: list[str]) -> list[str]:
+def open_table(path: Path, mapping: FileMapping, name: str = "") -> Table:
+    """The rows of a file of any format that we read.
+
+    Raises
+    ------
+    DataError : the file can't be read, is of no such format, lacks a mapped column
+        or holds it twice
+    """
+    raw = RawFile(path, name)
     try:
-        "".join(row).encode()
-    except UnicodeEncodeError:
-        shown = [cell.encode(errors="replace").decode() for cell in row]
-        return Misfit(shown, "broken_encoding", _breaks(row))
-    return row
+        return _format(raw, mapping)(raw, mapping)
+    except DAMAGE as error:
+        raw.close()
+        raise raw.damaged(error) from error
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _format(raw: RawFile, mapping: FileMapping) -> type[Table]:
+    # The formats build on this module, and most files need one of them.
+    from content.delimited import DelimitedTable  # noqa: PLC0415
+    from content.json_lines import JsonTable  # noqa: PLC0415
+    from content.parquet import ParquetTable  # noqa: PLC0415
+    from content.sheet import SheetTable  # noqa: PLC0415
+
+    head = raw.head()
+    if head.startswith((_ZIP, _PARQUET)):
+        if raw.is_gzip:
+            raise raw.problem("a compressed workbook or Parquet file: unpack it first")
+        return SheetTable if head.startswith(_ZIP) else ParquetTable
+    _refuse_others(raw, head)
+    text = head.decode(encoding_of(head, mapping.encoding), errors="replace")
+    inner = raw.path.with_suffix("") if raw.path.suffix == ".gz" else raw.path
+    if _JSON.match(text.lstrip("\ufeff")) or inner.suffix in JSON_SUFFIXES:
+        return JsonTable
+    return DelimitedTable
+
+
+def _refuse_others(raw: RawFile, head: bytes) -> None:
+    """What is no table at all is told by what it is, not by its missing columns."""
+    suffix = raw.path.suffix.lower()
+    if head.startswith(_OLE):
+        hint = "Save it as .xlsx, without a password."
+        raise raw.problem("an old or locked workbook can't be read", hint=hint)
+    if suffix in {".xlsx", ".xlsm", ".parquet"}:
+        hint = "Was it copied or written to its end? Get it again."
+        raise raw.problem(f"this is no {suffix} file, whatever its name", hint=hint)
+    if _MARKUP.match(head):
+        hint = "Is it a page that asks to sign in? Export the data as CSV."
+        raise raw.problem("a web page or XML, and no table", hint=hint)
+    if head.startswith(b"%PDF"):
+        raise raw.problem("a PDF, and no table", hint="Export the data as CSV.")

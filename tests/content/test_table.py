@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from content.mapping import FileMapping
-from content.table import Misfit, TableFile
+from content.table import Misfit, Table, open_table
 from core.errors import DataError
 from core.records import RecordKind
 
@@ -20,16 +20,16 @@ MAPPING = FileMapping(
 
 @pytest.fixture
 def table(tmp_path: Path):
-    def open_table(content: bytes, name: str = "people.csv", **changes) -> TableFile:
+    def opened(content: bytes, name: str = "people.csv", **changes) -> Table:
         path = tmp_path / name
         path.write_bytes(content)
         fields = {name: getattr(MAPPING, name) for name in MAPPING.__slots__}
-        return TableFile(path, FileMapping(**fields | changes))
+        return open_table(path, FileMapping(**fields | changes))
 
-    return open_table
+    return opened
 
 
-def rows_of(table: TableFile, position: int = 0, rows: int = 100):
+def rows_of(table: Table, position: int = 0, rows: int = 100):
     with table:
         return [
             (chunk.line(index), row)
@@ -38,7 +38,7 @@ def rows_of(table: TableFile, position: int = 0, rows: int = 100):
         ]
 
 
-def reasons_of(table: TableFile, rows: int = 100):
+def reasons_of(table: Table, rows: int = 100):
     return [
         (line, row.reason)
         for line, row in rows_of(table, rows=rows)
