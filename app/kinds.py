@@ -14,8 +14,10 @@ from content.table import Table
 from core.records import RecordKind
 from storage.ingest import Import
 from storage.ingest_customers import write_customers
+from storage.ingest_opt_outs import write_opt_outs
 from storage.ingest_orders import OrderWriter
-from storage.ingest_people import RecordWriter, write_opt_outs, write_products
+from storage.ingest_people import RecordWriter
+from storage.ingest_products import write_products
 
 # Smaller batches than the first ones would cost more than they hold up.
 FIRST_ORDER_LINES = 2000

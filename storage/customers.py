@@ -328,16 +328,24 @@ def suppress(
     ------
     DataError : an e-mail address that can't be one
     """
-    connection.execute(
-        upsert(connection, suppressions)
-        .values(
-            channel=channel,
-            address_hmac=_digest(connection, channel, address),
-            reason=reason,
-            at=now,
+    suppress_all(connection, channel, {address: reason}, now)
+
+
+def suppress_all(
+    connection: Connection, channel: Channel, reasons: Mapping[str, str], now: datetime
+) -> None:
+    """`suppress` for many addresses, each with its reason."""
+    rows = [
+        {"address_hmac": _digest(connection, channel, address), "reason": reason}
+        for address, reason in reasons.items()
+    ]
+    if rows:
+        connection.execute(
+            upsert(connection, suppressions)
+            .values(channel=channel, at=now)
+            .on_conflict_do_nothing(index_elements=["channel", "address_hmac"]),
+            rows,
         )
-        .on_conflict_do_nothing(index_elements=["channel", "address_hmac"])
-    )
 
 
 def is_suppressed(connection: Connection, channel: Channel, address: str) -> bool:

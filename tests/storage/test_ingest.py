@@ -28,8 +28,10 @@ from core.records import (
 from storage import customers as people
 from storage import ingest
 from storage.ingest_customers import write_customers
+from storage.ingest_opt_outs import write_opt_outs
 from storage.ingest_orders import OrderWriter, newest_prices, save_prices
-from storage.ingest_people import RecordWriter, write_opt_outs, write_products
+from storage.ingest_people import RecordWriter
+from storage.ingest_products import write_products
 from storage.schema import (
     consents,
     customers,
