@@ -6,18 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from content.events import event_reader
 from content.mapping import FileMapping
 from content.orders import OrderReader
 from content.people import customer_reader, opt_out_reader, product_reader
+from content.rates import rate_reader
 from content.rows import FileDefaults
 from content.table import Table
 from core.records import RecordKind
 from storage.ingest import Import
 from storage.ingest_customers import write_customers
+from storage.ingest_events import write_events
 from storage.ingest_opt_outs import write_opt_outs
 from storage.ingest_orders import OrderWriter
 from storage.ingest_people import RecordWriter
 from storage.ingest_products import write_products
+from storage.ingest_rates import write_rates
 
 # Smaller batches than the first ones would cost more than they hold up.
 FIRST_ORDER_LINES = 2000
@@ -45,6 +49,8 @@ KINDS: dict[RecordKind, Kind] = {
         lambda table, mapping, _: opt_out_reader(table, mapping),
         lambda row: RecordWriter(row, write_opt_outs),
     ),
+    RecordKind.EVENTS: Kind(event_reader, lambda row: RecordWriter(row, write_events)),
+    RecordKind.RATES: Kind(rate_reader, lambda row: RecordWriter(row, write_rates)),
 }
 
 

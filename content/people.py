@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date, datetime
+from datetime import date
 
 from content.mapping import FileMapping
-from content.rows import Cells, FileDefaults, RowReader
+from content.rows import Cells, FileDefaults, Forms, RowReader
 from content.table import Table
-from content.values import (
-    BadValue,
-    Moments,
-    Numbers,
-    count,
-    divided,
-    minor_places,
-    truth,
-)
+from content.values import BadValue, count, truth
 from core.model import Channel, ConsentState
 from core.records import (
     ConsentRecord,
@@ -78,10 +70,8 @@ class _Form:
         self, table: Table, mapping: FileMapping, defaults: FileDefaults
     ) -> None:
         self._rest = table.rest
-        self._currency = defaults.currency
         self._today = defaults.today
-        self._numbers = Numbers(mapping.decimal)
-        self._moments = Moments(mapping.dates, mapping.timezone or defaults.timezone)
+        self._forms = Forms(mapping, defaults)
 
     def customer(self, cells: Cells) -> CustomerRecord:
         income, currency = self._income(cells)
@@ -102,7 +92,7 @@ class _Form:
             email=cells.word("email"),
             phone=cells.word("phone"),
             telegram=cells.identifier("telegram"),
-            created_at=self._moment(cells, "created_at"),
+            created_at=self._forms.moment(cells, "created_at"),
             preferences=_preferences(cells),
             attributes=cells.others(self._rest),
             consents=_consents(cells),
@@ -111,7 +101,7 @@ class _Form:
         )
 
     def product(self, cells: Cells) -> ProductRecord:
-        price, currency = self._money(cells, "price")
+        price, currency = self._forms.money(cells, "price")
         active = cells.word("active")
         return ProductRecord(
             external_id=cells.required("id"),
@@ -123,22 +113,9 @@ class _Form:
             active=None if active is None else truth(active),
         )
 
-    def _money(self, cells: Cells, field: str) -> tuple[int | None, str | None]:
-        currency = (cells.word("currency") or self._currency).upper()
-        places = minor_places(currency)
-        text = cells.word(field)
-        if text is None:
-            return None, None
-        value, divisor = self._numbers.minor(text, places)
-        return divided(value, divisor), currency
-
-    def _moment(self, cells: Cells, field: str) -> datetime | None:
-        text = cells.word(field)
-        return None if text is None else self._moments.moment(text)
-
     def _income(self, cells: Cells) -> tuple[int | None, str | None]:
         """What comes in within a year."""
-        income, currency = self._money(cells, "income")
+        income, currency = self._forms.money(cells, "income")
         if income is None:
             return None, None
         period = cells.word("income_period")
@@ -152,7 +129,7 @@ class _Form:
         """The day, and whether it is known to the day."""
         text = cells.word("birth_date")
         if text is not None:
-            return self._moments.day(text), True
+            return self._forms.moments.day(text), True
         year = cells.word("birth_year")
         if year is not None:
             if not year.isdecimal() or not OLDEST_YEAR <= int(year) <= date.max.year:
@@ -177,20 +154,20 @@ class _Form:
 
     def _figures(self, cells: Cells) -> SuppliedFigures | None:
         """What the file itself says of the purchases, as of a moment."""
-        average, currency = self._money(cells, "average_purchase_price")
+        average, currency = self._forms.money(cells, "average_purchase_price")
         purchases = cells.word("purchase_count")
         purchase_count = None if purchases is None else count(purchases)
         days = cells.word("purchase_days")
         purchase_days = None if days is None else count(days)
         if purchases is None and days is None and average is None:
             return None
-        as_of = self._moment(cells, "figures_at")
+        as_of = self._forms.moment(cells, "figures_at")
         return SuppliedFigures(
             purchase_count,
             purchase_days,
             average,
             currency,
-            as_of or self._moments.moment(self._today.isoformat()),
+            as_of or self._forms.moments.moment(self._today.isoformat()),
         )
 
 

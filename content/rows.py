@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Generic, TypeVar
 
 from content.mapping import FileMapping
 from content.table import Chunk, Misfit, Table
-from content.values import BadValue
+from content.values import (
+    BadValue,
+    Moments,
+    Numbers,
+    divided,
+    minor_places,
+    seconds,
+)
 from core.records import Batch, Reject
 
 R = TypeVar("R")
@@ -77,6 +84,39 @@ class Cells:
         """Columns that are kept as they are, without the empty ones."""
         words = ((name, self._row[place].strip()) for name, place in places.items())
         return {name: text for name, text in words if text not in self._missing}
+
+
+class Forms:
+    """How the words of one file become money, moments and durations."""
+
+    def __init__(self, mapping: FileMapping, defaults: FileDefaults) -> None:
+        self._currency = defaults.currency
+        self.numbers = Numbers(mapping.decimal)
+        self.moments = Moments(mapping.dates, mapping.timezone or defaults.timezone)
+
+    def money(self, cells: Cells, field: str) -> tuple[int | None, str | None]:
+        """Minor units and their currency; None and None where nothing stands."""
+        currency = (cells.word("currency") or self._currency).upper()
+        places = minor_places(currency)
+        text = cells.word(field)
+        if text is None:
+            return None, None
+        value, divisor = self.numbers.minor(text, places)
+        return divided(value, divisor), currency
+
+    def moment(self, cells: Cells, field: str) -> datetime | None:
+        """When; None where nothing stands."""
+        text = cells.word(field)
+        return None if text is None else self.moments.moment(text)
+
+    def required_moment(self, cells: Cells, field: str) -> datetime:
+        """When; `bad_date` where nothing stands."""
+        return self.moments.moment(cells.word(field) or "")
+
+    def seconds(self, cells: Cells, field: str) -> float | None:
+        """How long; None where nothing stands."""
+        text = cells.word(field)
+        return None if text is None else seconds(text, self.numbers)
 
 
 class RowReader(Generic[R]):

@@ -5,6 +5,8 @@ The lines of orders are plain tuples, because there are many; all else has names
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -198,6 +200,15 @@ class Reject:
     value: str
     raw: tuple[str, ...]
     column: str = ""
+
+
+def fingerprint(*parts: object) -> str:
+    """An id for a record without one: the same for the same parts.
+
+    It begins with a sign that ids of other systems seldom have.
+    """
+    told = json.dumps([None if part is None else str(part) for part in parts])
+    return f"~{hashlib.sha256(told.encode()).hexdigest()[:40]}"
 
 
 R = TypeVar("R")

@@ -13,6 +13,9 @@ from core.model import Role
 from storage.database import actor_of
 from storage.schema import audit_log, sessions, sign_in_attempts, staff
 
+# Who only stands in imported files: no password has this hash.
+NO_PASSWORD = "!"  # noqa: S105  it is none
+
 # Reading pages moves a session's last use, but a write for each page is too much.
 SEEN_STEP = timedelta(minutes=5)
 
@@ -51,8 +54,9 @@ class Failures:
 
 
 def is_empty(connection: Connection) -> bool:
-    """Whether nobody has an account yet."""
-    return connection.scalar(select(staff.c.id).limit(1)) is None
+    """Whether nobody has an account yet; people of imported files have none."""
+    query = select(staff.c.id).where(staff.c.password_hash != NO_PASSWORD)
+    return connection.scalar(query.limit(1)) is None
 
 
 def members(connection: Connection) -> list[Member]:
@@ -74,24 +78,28 @@ def credentials(connection: Connection, email: str) -> tuple[Member, str] | None
 
 
 def add_member(connection: Connection, new: NewMember, now: datetime) -> int:
-    """A new account's id; refuses an address that has one."""
+    """A new account's id; refuses an address that has one.
+
+    Somebody who is known from an imported file becomes a member in earnest.
+    """
     address = _normal(new.email)
-    if connection.scalar(select(staff.c.id).where(staff.c.email == address)):
+    account = {
+        "name": new.name.strip(),
+        "role": new.role.value,
+        "password_hash": new.password_hash,
+        "active": True,
+    }
+    known = connection.execute(select(staff).where(staff.c.email == address)).first()
+    if known is not None and known.password_hash != NO_PASSWORD:
         raise StaffError(Problem("this address has an account already", address))
-    staff_id = int(
+    if known is not None:
+        staff_id = int(known.id)
         connection.execute(
-            insert(staff)
-            .values(
-                email=address,
-                name=new.name.strip(),
-                role=new.role.value,
-                password_hash=new.password_hash,
-                active=True,
-                created_at=now,
-            )
-            .returning(staff.c.id)
-        ).scalar_one()
-    )
+            update(staff).where(staff.c.id == staff_id).values(**account)
+        )
+    else:
+        made = insert(staff).values(email=address, created_at=now, **account)
+        staff_id = int(connection.execute(made.returning(staff.c.id)).scalar_one())
     audit(connection, "staff_added", "staff", staff_id, now, role=new.role.value)
     return staff_id
 
