@@ -16,8 +16,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from app.importing import Outcome, Report, Step
+from content.sample import Finding
 from core.clock import Clock
 from core.records import RecordKind
 from storage.ingest import Import
@@ -81,6 +83,27 @@ def show_progress(name: str, clock: Clock) -> Iterator[Report]:
             bar.update(task, completed=_share(step), rate=rate)
 
         yield report
+
+
+def show_findings(name: str, findings: Sequence[Finding]) -> None:
+    """What the file told of its form, before it is read by that."""
+    if not findings:
+        return
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", overflow="fold")
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(overflow="fold", ratio=1)
+    for finding in findings:
+        value = finding.value
+        if finding.what == "encoding":
+            value = value.removesuffix("-sig").upper()
+        # A word beside the colour: not everybody sees it, and logs have none.
+        reason = finding.reason if finding.sure else f"not sure: {finding.reason}"
+        style = None if finding.sure else "yellow"
+        table.add_row(finding.what, value, Text(reason), style=style)
+    console = Console(stderr=True)
+    console.print(f"{name} is read so, unless the mapping says otherwise:")
+    console.print(table)
 
 
 def show_outcome(outcome: Outcome) -> None:

@@ -20,10 +20,11 @@ from zoneinfo import ZoneInfo
 
 from app.kinds import KINDS, reader_of
 from app.rejects import RejectFile
+from content.guess import settle
 from content.mapping import FileMapping
 from content.mapping_file import find_mapping
 from content.rows import FileDefaults
-from content.table import TableFile
+from content.table import Table, open_table
 from core.clock import Clock, SystemClock
 from core.errors import DataError, Problem
 from core.model import system
@@ -82,11 +83,13 @@ def import_file(
 
     Raises
     ------
-    DataError : the file can't be read, is damaged, or lacks a mapped column
+    DataError : the file can't be read, is damaged, or lacks a mapped column; or the
+        mapping leaves to it what it does not tell
     """
     begun = clock.boot_seconds()
     name = name or path.name
-    with TableFile(path, mapping, name) as table:
+    mapping, _ = settle(mapping, path, name)
+    with open_table(path, mapping, name) as table:
         file = ingest.ImportFile(
             mapping.source or mapping.name,
             mapping.kind,
@@ -124,7 +127,7 @@ class _Copying:
         database: Database,
         clock: Clock,
         row: ingest.Import,
-        table: TableFile,
+        table: Table,
         report: Report | None,
     ) -> None:
         self._database = database
@@ -168,7 +171,7 @@ def import_command(
     0: complete. 3: complete, but some rows were rejected. 130: interrupted; the same
     command goes on. Mistakes in the file, its mapping or the database raise.
     """
-    from app.import_view import show_outcome, show_progress
+    from app.import_view import show_findings, show_outcome, show_progress
 
     clock = clock or SystemClock()
     found = find_mapping(mapping, TEMPLATES)
@@ -180,6 +183,8 @@ def import_command(
     ):
         prepare(database)
         name = "stdin" if file == STDIN else path.name
+        found, findings = settle(found, path, name)
+        show_findings(name, findings)
         try:
             with show_progress(name, clock) as report:
                 outcome = import_file(

@@ -263,9 +263,9 @@ def in_order(forms: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*special, "iso", *found]))
 
 
-def is_date(word: str) -> bool:
-    """Whether a word is some date, other than digits alone."""
-    return not word.isdigit() and _form_of(word) is not None
+def is_moment(word: str) -> bool:
+    """Whether a word is a date in some form, digits alone included."""
+    return _form_of(word) is not None
 
 
 def _form_of(word: str) -> str | _Shape | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from content.columns import wanted
 from content.forms import (
     UnclearDates,
     UnclearDecimal,
@@ -22,6 +23,7 @@ from content.sample import (
     Sample,
     delimiter_of,
     encoding_of,
+    is_text,
     parts_of,
     rows_of,
     rows_of_table,
@@ -29,8 +31,6 @@ from content.sample import (
 )
 from core.errors import DataError, Problem
 
-# Formats that say themselves how they are encoded and separated.
-NO_TEXT = frozenset({".xlsx", ".xlsm", ".parquet", ".jsonl", ".ndjson", ".json"})
 # More would not be surer; they are taken from all parts of what was looked at.
 WORDS_MAX = 1500
 
@@ -66,26 +66,20 @@ def look(
     mapping: FileMapping, path: Path, name: str
 ) -> tuple[FileMapping, Sample, list[Finding]]:
     """A sample of the file, and the mapping with what was needed to read it."""
-    if not is_text(path):
+    parts = parts_of(path, name)
+    if not is_text(path, parts[0].data):
         return mapping, rows_of_table(path, mapping, name), []
     findings = []
-    parts = parts_of(path, name)
     encoding, delimiter = mapping.encoding, mapping.delimiter
     if "encoding" in mapping.guess:
         findings.append(encoding_of(parts))
         encoding = findings[-1].value
     texts = text_of(parts, encoding)
     if delimiter is None:
-        findings.append(delimiter_of(texts[0], _columns(mapping)))
+        findings.append(delimiter_of(texts[0], wanted(mapping)))
         delimiter = DELIMITERS[findings[-1].value]
-    sample = rows_of(texts, delimiter)
+    sample = rows_of(texts, delimiter, mapping)
     return replace(mapping, encoding=encoding, delimiter=delimiter), sample, findings
-
-
-def is_text(path: Path) -> bool:
-    """Whether a file is separated text, plain or compressed."""
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    return not NO_TEXT.intersection(suffixes)
 
 
 def some_of(words: Iterable[str], missing: Iterable[str] = ("",)) -> list[str]:
@@ -94,10 +88,6 @@ def some_of(words: Iterable[str], missing: Iterable[str] = ("",)) -> list[str]:
     different = [word for word in dict.fromkeys(words) if word not in unknown]
     step = -(-len(different) // WORDS_MAX) or 1
     return different[::step]
-
-
-def _columns(mapping: FileMapping) -> list[str]:
-    return [name for field in mapping.columns for name in mapping.columns_of(field)]
 
 
 def _decimal(mapping: FileMapping, sample: Sample, name: str) -> Finding | None:

@@ -11,25 +11,29 @@ import csv
 import gzip
 import io
 import re
-import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from content.mapping import DELIMITERS, FileMapping
-from core.errors import DataError, Problem
+from content.columns import is_complete
+from content.mapping import DELIMITERS, WHITESPACE, FileMapping
+from content.raw_file import DAMAGE, RawFile
+from content.table import HEADER_LINES, JSON_SUFFIXES, open_table
 
 HEAD_BYTES = 1 << 18
 PART_BYTES = 1 << 16
 PARTS = 6
 # Of a compressed file, which can only be read from its begin.
 UNPACKED_BYTES = 1 << 25
-HEADER_LINES = 20
 # Of a workbook or another file that is no text.
 ROWS_LOOKED_AT = 20_000
 ROWS_KEPT = 4_000
+CHUNK_ROWS = 1_000
+# To tell delimiters apart.
+ROWS_COMPARED = 200
 # A row of a million cells is no header, and would be counted once per delimiter.
 LINE_MAX = 100_000
 
@@ -44,6 +48,9 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Workbooks and Parquet.
+NO_TEXT = (b"PK\x03\x04", b"PAR1")
+_JSON = re.compile(rb'\s*(\{\s*["}]|\[\s*[{\]])')
 _WORDS = re.compile(r"[^\W\d_]+")
 
 
@@ -79,30 +86,33 @@ class Sample:
         if column not in self.header:
             return []
         place = self.header.index(column)
-        return [row[place].strip() for row in self.rows]
+        return [row[place] for row in self.rows]
 
 
 def parts_of(path: Path, name: str) -> list[Part]:
-    """The places of a text file that are looked at.
+    """The places of a file that are looked at.
 
     Raises
     ------
-    DataError : the file can't be read, or is damaged
+    DataError : the file can't be read, is empty, or damaged
     """
+    raw = RawFile(path, name)
     try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as packed:
-                return list(_parts_in_order(packed))
-        with path.open("rb") as file:
-            return list(_parts_by_place(file, path.stat().st_size))
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(
-            Problem("the compressed file is damaged", str(error), file=name)
-        ) from error
-    except OSError as error:
-        raise DataError(
-            Problem("the file can't be read", error.strerror, file=name)
-        ) from error
+        if raw.is_gzip:
+            return list(_parts_in_order(raw.plain()))
+        return list(_parts_by_place(raw.plain(), raw.size))
+    except DAMAGE as error:
+        raise raw.damaged(error) from error
+    finally:
+        raw.close()
+
+
+def is_text(path: Path, head: bytes) -> bool:
+    """Whether these are the first bytes of separated text, and no other format."""
+    inner = path.with_suffix("") if path.suffix == ".gz" else path
+    if head.startswith(NO_TEXT) or inner.suffix.lower() in JSON_SUFFIXES:
+        return False
+    return _JSON.match(head.removeprefix(codecs.BOM_UTF8)) is None
 
 
 def _parts_by_place(file: IO[bytes], size: int) -> Iterator[Part]:
@@ -276,14 +286,12 @@ def delimiter_of(lines: list[str], wanted: Iterable[str] = ()) -> Finding:
     names = set(wanted)
     scored = []
     for word, sign in DELIMITERS.items():
-        rows = [row for row in islice(_parsed(lines, sign), 200) if any(row)]
+        rows = [row for row in islice(parsed(lines, sign), ROWS_COMPARED) if any(row)]
         if not rows:
             continue
-        header = {cell.strip() for cell in rows[0]}
-        width = len(rows[0])
-        even = sum(len(row) == width for row in rows) / len(rows)
-        found = len(names & header)
-        scored.append((found, width > 1, round(even, 2), width, word))
+        width, count = Counter(map(len, rows)).most_common(1)[0]
+        found = max(len(names & {*row}) for row in rows[:HEADER_LINES])
+        scored.append((found, width > 1, round(count / len(rows), 2), width, word))
     if not scored:
         return Finding("separator", "comma", "the file is empty", sure=False)
     _, is_table, even, width, word = max(scored)
@@ -293,41 +301,59 @@ def delimiter_of(lines: list[str], wanted: Iterable[str] = ()) -> Finding:
     return Finding("separator", word, reason, sure=even >= NEARLY_ALL)
 
 
-def rows_of(texts: list[list[str]], delimiter: str) -> Sample:
+def rows_of(texts: list[list[str]], delimiter: str, mapping: FileMapping) -> Sample:
     """Header and rows that have as many cells as it."""
-    rows = (row for row in _parsed(texts[0], delimiter) if any(map(str.strip, row)))
-    header = next(rows, [])
-    width = len(header)
-    found = [tuple(row) for row in rows if len(row) == width]
+    first = [row for row in parsed(texts[0], delimiter) if any(row)]
+    header = list(mapping.header)
+    if not header:
+        place = _header_place(first, mapping)
+        header, first = first[place] if first else [], first[place + 1 :]
+    rows = [tuple(row) for row in first if len(row) == len(header)]
     for lines in texts[1:]:
-        found += [tuple(r) for r in _parsed(lines, delimiter) if len(r) == width]
-    return Sample(tuple(cell.strip() for cell in header), tuple(found), is_text=True)
+        rows += [tuple(r) for r in parsed(lines, delimiter) if len(r) == len(header)]
+    return Sample(tuple(header), tuple(rows), is_text=True)
 
 
-def _parsed(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+def _header_place(rows: list[list[str]], mapping: FileMapping) -> int:
+    """Which row is the header: titles may stand above it."""
+    heads = rows[:HEADER_LINES]
+    if mapping.columns:
+        fitting = (n for n, row in enumerate(heads) if is_complete(row, mapping))
+        return next(fitting, 0)
+    width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
+    return next((n for n, row in enumerate(heads) if len(row) == width), 0)
+
+
+def parsed(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    """Rows of words without blanks around them; a broken one is left out."""
+    if delimiter == WHITESPACE:
+        yield from (line.split() for line in lines)
+        return
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     while True:
         try:
-            yield next(reader)
+            row = next(reader)
         except StopIteration:
             return
         except csv.Error:
             continue
+        yield [cell.strip() for cell in row]
 
 
 def rows_of_table(path: Path, mapping: FileMapping, name: str) -> Sample:
     """Header and rows of a file that is no text, from its first rows on."""
-    from content.table import open_table  # noqa: PLC0415  it reads what is settled here
-
-    plain = FileMapping(mapping.name, mapping.kind, missing=mapping.missing)
-    table: Any
-    with open_table(path, plain, name) as table:
-        rows: list[tuple[str, ...]] = []
-        seen = 0
-        for chunk in table.chunks(0, 1000):
+    rows: list[tuple[str, ...]] = []
+    seen = 0
+    with open_table(path, mapping, name) as table:
+        width = len(table.header)
+        for chunk in table.chunks(0, CHUNK_ROWS):
             seen += len(chunk.rows)
-            fitting = [tuple(row) for row in chunk.rows if len(row) == table.width]
+            fitting = [
+                tuple(cell.strip() for cell in row[:width])
+                for row in chunk.rows
+                if len(row) == table.width
+            ]
             rows += fitting if len(rows) < ROWS_KEPT else fitting[::10]
             if seen >= ROWS_LOOKED_AT:
                 break
-        return Sample(tuple(table.header), tuple(rows), is_text=False)
+    return Sample(tuple(table.header), tuple(rows), is_text=False)
