@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
-from analytics.frame import empty_table, require_columns
+from analytics.frame import empty_table
+from analytics.matching_blocking import Candidates, candidates
+from analytics.matching_comparison import Compared, compare
+from analytics.matching_decision import Clusters, Pair, safety
+from analytics.matching_fields import EXACT
+from analytics.matching_people import People, prepare
+from analytics.matching_weights import Weights, implied, learn, pair_bits
+from analytics.matching_words import evidence, through
 from analytics.model_run import ModelRun, artefact_hash
 
 FIELDS = (
@@ -24,6 +32,8 @@ FIELDS = (
     "postcode",
     "country",
 )
+# A person of more records than this is rather a shared address; staff should look.
+CLUSTER_MAXIMUM = 50
 PAIR_DTYPES = {
     "low_id": "int64",
     "high_id": "int64",
@@ -51,20 +61,6 @@ class MatchingSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """One comparison of a pair; `level` is its key, `words` are for a person.
-
-    `weight_bits` is above 0 where the comparison speaks for one person: each bit
-    doubles the odds.
-    """
-
-    field: str
-    level: str
-    words: str
-    weight_bits: float
-
-
-@dataclass(frozen=True, slots=True)
 class LevelWeight:
     """How often a comparison has this level among matches (m) and others (u)."""
 
@@ -89,9 +85,12 @@ class MatchModel:
 class Matching:
     """The pairs of one run, by low_id and high_id, and the model behind them.
 
+    `people` were compared in `candidates` pairs, of which `copies` agree in all that
+    is known of both.
+
     `pairs` has the columns of `PAIR_DTYPES`; `evidence` holds tuples of `Evidence`,
     the heaviest first. `clusters` maps customer_id to the smallest id of its person,
-    for customers of merged pairs only. Where nothing could be compared, `reason` says
+    for persons of more than one. Where nothing could be compared, `reason` says
     why in words.
     """
 
@@ -101,6 +100,7 @@ class Matching:
     model: MatchModel = MatchModel()
     people: int = 0
     candidates: int = 0
+    copies: int = 0
     warnings: tuple[str, ...] = ()
     reason: str | None = None
 
@@ -118,14 +118,20 @@ class Matching:
                 "safe_ratio": self.spec.safe_ratio,
                 "propose_ratio": self.spec.propose_ratio,
                 "random_state": self.spec.random_state,
+                "prior_ratio": self.model.prior_ratio,
+                "iterations": self.model.iterations,
+                "weights": [asdict(weight) for weight in self.model.weights],
+                "warnings": list(self.warnings),
             },
             metrics={
-                "people": float(self.people),
+                "pairs": float(len(self.pairs)),
                 "merge": float(decisions.get(MatchDecision.MERGE, 0)),
                 "propose": float(decisions.get(MatchDecision.PROPOSE, 0)),
+                "candidates": float(self.candidates),
             },
-            rows=len(self.pairs),
-            artefact_hash=artefact_hash(self.pairs),
+            baseline={"pairs": float(self.copies)},
+            rows=self.people,
+            artefact_hash=artefact_hash(self.pairs.drop(columns="evidence")),
             reason=self.reason,
         )
 
@@ -141,38 +147,238 @@ def match_people(
     Parameters
     ----------
     people : columns customer_id (int64, unique), and of `FIELDS` those that are known:
-        words or None; birth_date a date or ISO words. Optional `ids`: a mapping
-        of kind to value per row ({"tax": "123"}), compared kind by kind. Optional
+        words or None; birth_date a date or ISO words. Optional `ids`: a mapping of
+        kind to value per row ({"tax": "123"}), compared kind by kind. Optional
         `claims`: a list of (kind, value) per row, kind `email` or `phone`: addresses
         that the person also gave
     spec : thresholds and seed
     certain : pairs of customer_id that are one person beyond doubt; they are not
-        returned, and clusters are built on them
-    apart : pairs that a person said are two; never returned, never in one cluster
+        returned, and persons are built upon them
+    apart : pairs that somebody said are two; never returned, never in one cluster
+
+    Returns
+    -------
+    Matching. `merge`: the probability reaches `safe_ratio`, something personal agrees
+    beside the name, nothing contradicts, and no member of the one cluster contradicts
+    any of the other; pairs that follow from two others are returned too. `propose`:
+    the probability reaches `propose_ratio`. The order of the rows and columns does not
+    change the result. Missing values weigh nothing. Fewer than two customers, or no
+    known field: no pairs and a reason.
 
     Raises
     ------
-    DataError : if customer_id is missing
+    DataError : if customer_id is missing, or names a customer twice
+
+    References
+    ----------
+    Fellegi and Sunter (1969), A Theory for Record Linkage. Winkler (1988, 2000), EM
+    and frequencies. The probability is as good as the independence of the comparisons:
+    it orders pairs well, but should not be read to the last digit.
     """
-    require_columns(people, "people", ["customer_id"])
-    return Matching(spec, _pairs(people, [*certain, *apart]), people=len(people))
+    table = prepare(people)
+    found = candidates(table)
+    reason = _why_not(table)
+    if not len(found):
+        return Matching(
+            spec, empty_table(PAIR_DTYPES), people=len(table), reason=reason
+        )
+    compared = compare(table, found.low, found.high)
+    weights = learn(table, compared, spec.random_state)
+    kept = _score(table, weights, compared, spec.propose_ratio)
+    settled = _Settled.of(certain, apart)
+    edges = _edges(table, kept, spec.safe_ratio)
+    chained = _score(table, weights, _chained(table, kept, edges, settled), 0.0)
+    clusters = _clusters(table, edges, settled, (kept, chained))
+    rows = _rows(table, weights, kept, clusters, settled, edges)
+    rows += _rows(table, weights, chained, clusters, settled, edges)
+    return Matching(
+        spec,
+        _pairs(rows, spec.propose_ratio),
+        clusters.heads(),
+        _model(weights),
+        len(table),
+        len(found),
+        int((compared.levels <= EXACT).all(axis=1).sum()),
+        (*table.warnings, *_warnings(found, weights)),
+    )
 
 
-def _pairs(people: pd.DataFrame, settled: Iterable[tuple[int, int]]) -> pd.DataFrame:
-    known_pairs = {(min(pair), max(pair)) for pair in settled}
-    columns = [name for name in ("name", "birth_date") if name in people]
-    known = people.dropna(subset=columns)
-    if len(columns) < 2 or known.empty:
-        return empty_table(PAIR_DTYPES)
-    rows = [
-        (*pair, 0.9, 20.0, MatchDecision.PROPOSE, _same(columns))
-        for _, group in known.groupby(columns)["customer_id"]
-        for pair in combinations(sorted(group.tolist()), 2)
-        if pair not in known_pairs
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Pairs that need no comparing, the smaller id first."""
+
+    certain: frozenset[Pair]
+    apart: frozenset[Pair]
+
+    @classmethod
+    def of(cls, certain: Iterable[Pair], apart: Iterable[Pair]) -> _Settled:
+        return cls(*(frozenset(map(_ordered, pairs)) for pairs in (certain, apart)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Compared pairs with weight per field, probability, and whether one may merge."""
+
+    compared: Compared
+    bits: np.ndarray
+    probability: np.ndarray
+    supported: np.ndarray
+    contradicted: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.compared)
+
+
+def _ordered(pair: Pair) -> Pair:
+    return min(pair), max(pair)
+
+
+def _why_not(people: People) -> str | None:
+    if len(people) < 2:
+        return f"{len(people)} customers: two are needed for a pair"
+    if not any(column.known.any() for column in people.columns.values()):
+        return "nothing is known of any customer that could be compared"
+    return None
+
+
+def _score(
+    people: People, weights: Weights, compared: Compared, least: float
+) -> _Scored:
+    """The pairs of at least this probability."""
+    bits = pair_bits(people, weights, compared)
+    probability = weights.probability(bits.sum(axis=1, dtype=np.float64))
+    kept = np.flatnonzero(probability >= least)
+    compared = compared.part(kept)
+    safe = safety(people, compared)
+    return _Scored(
+        compared, bits[kept], probability[kept], safe.supported, safe.contradicted
+    )
+
+
+def _ids(people: People, scored: _Scored) -> list[Pair]:
+    low = people.customer_ids[scored.compared.low].tolist()
+    high = people.customer_ids[scored.compared.high].tolist()
+    return list(zip(low, high, strict=True))
+
+
+def _edges(people: People, scored: _Scored, safe_ratio: float) -> list[Pair]:
+    """The pairs that are safe by themselves, the surest first."""
+    safe = (scored.probability >= safe_ratio) & scored.supported
+    rows = np.flatnonzero(safe & ~scored.contradicted)
+    bits = scored.bits[rows].sum(axis=1, dtype=np.float64).round(3)
+    pairs = _ids(people, scored)
+    ranked = sorted(zip((-bits).tolist(), rows.tolist(), strict=True))
+    return [pairs[row] for _, row in ranked]
+
+
+def _chained(
+    people: People, kept: _Scored, edges: list[Pair], settled: _Settled
+) -> Compared:
+    """Pairs that would be one person by way of others, and are not scored yet."""
+    whole = Clusters(settled.certain, ())
+    for pair in edges:
+        whole.join(*pair)
+    scored = set(_ids(people, kept))
+    place = {each: i for i, each in enumerate(people.customer_ids.tolist())}
+    found = [
+        (place[one], place[other])
+        for members in whole.sets()
+        if len(members) <= CLUSTER_MAXIMUM
+        for one, other in combinations(sorted(members & place.keys()), 2)
+        if (one, other) not in scored
     ]
-    return pd.DataFrame(rows, columns=list(PAIR_DTYPES)).astype(PAIR_DTYPES)
+    sides = np.array(found, dtype=np.int64).reshape(-1, 2)
+    return compare(people, sides[:, 0], sides[:, 1])
 
 
-def _same(columns: list[str]) -> tuple[Evidence, ...]:
-    words = {"name": "names are the same", "birth_date": "birth dates are the same"}
-    return tuple(Evidence(each, "exact", words[each], 10.0) for each in columns)
+def _clusters(
+    people: People,
+    edges: list[Pair],
+    settled: _Settled,
+    scored: Iterable[_Scored],
+) -> Clusters:
+    clusters = Clusters(settled.certain, settled.apart)
+    for each in scored:
+        pairs = _ids(people, each)
+        for row in np.flatnonzero(each.contradicted).tolist():
+            clusters.part(*pairs[row])
+    for one, other in edges:
+        if len(clusters.members(one) | clusters.members(other)) <= CLUSTER_MAXIMUM:
+            clusters.join(one, other)
+    return clusters
+
+
+def _rows(
+    people: People,
+    weights: Weights,
+    scored: _Scored,
+    clusters: Clusters,
+    settled: _Settled,
+    edges: list[Pair],
+) -> list[tuple[object, ...]]:
+    known = Clusters(settled.certain, ())
+    safe = set(edges)
+    pairs = _ids(people, scored)
+    words = evidence(people, scored.compared, scored.bits, _usual(weights, scored))
+    found: list[tuple[object, ...]] = []
+    for row, pair in enumerate(pairs):
+        if pair in settled.apart or known.together(*pair):
+            continue
+        merged = clusters.together(*pair)
+        because = words[row]
+        if merged and pair not in safe:
+            third = min(clusters.members(pair[0]) - set(pair))
+            because = (through(third), *because)
+        decision = MatchDecision.MERGE if merged else MatchDecision.PROPOSE
+        bits = round(float(scored.bits[row].sum(dtype=np.float64)), 1)
+        likely = float(scored.probability[row])
+        found.append((*pair, likely, bits, decision, because))
+    return found
+
+
+def _usual(weights: Weights, scored: _Scored) -> np.ndarray:
+    """The weights of the levels, whatever the values."""
+    compared = scored.compared
+    context = implied(compared.comparisons, compared.levels)
+    places = np.arange(len(compared.comparisons))
+    usual: np.ndarray = weights.bits[context, places, compared.levels]
+    return usual
+
+
+def _pairs(rows: list[tuple[object, ...]], least: float) -> pd.DataFrame:
+    if not rows:
+        return empty_table(PAIR_DTYPES)
+    pairs = pd.DataFrame(rows, columns=list(PAIR_DTYPES)).astype(PAIR_DTYPES)
+    kept = (pairs["decision"] == MatchDecision.MERGE) | (
+        pairs["probability_ratio"] >= least
+    )
+    ordered = pairs[kept].sort_values(["low_id", "high_id"], kind="stable")
+    return ordered.reset_index(drop=True)
+
+
+def _model(weights: Weights) -> MatchModel:
+    found = tuple(
+        LevelWeight(
+            each.field,
+            level.key,
+            float(weights.m[i, place]),
+            float(weights.u[0, i, place]),
+            float(weights.bits[0, i, place]),
+        )
+        for i, each in enumerate(weights.comparisons)
+        for place, level in enumerate(each.levels, start=1)
+    )
+    return MatchModel(found, weights.prior_ratio, weights.iterations, weights.converged)
+
+
+def _warnings(found: Candidates, weights: Weights) -> Iterable[str]:
+    for name, people in found.divided.items():
+        yield (
+            f"{people} customers share their key by {name} with too many others; "
+            "they were compared with those nearest by name, birth date and place"
+        )
+    if not weights.converged:
+        yield (
+            f"the weights still moved after {weights.iterations} rounds; "
+            "look at the proposals with care"
+        )
