@@ -16,7 +16,7 @@ from content.columns import COLUMNS_MAX, Columns, bind, wanted
 from content.lines import SHOWN, Lines, LineTooLong
 from content.raw_file import DAMAGE, MARK, encoding_of, text_of, unusable
 from content.table import CELL_MAX, CHUNK_CHARACTERS, RAW_MAX, Chunk, Misfit, Table
-from content.typed import number_word
+from content.typed import EXPONENT_MAX, number_word
 
 # The keys of so many objects make the header.
 HEADER_OBJECTS = 1000
@@ -103,7 +103,7 @@ class JsonTable(Table):
         """What each line holds behind line `done`."""
         if self._array is not None:
             for item in islice(self._array, done, None):
-                yield self._flat(item, lambda: json.dumps(item))  # noqa: B023  called at once
+                yield self._flat(item, lambda: json.dumps(_plain(item)))  # noqa: B023  called at once
             return
         lines = Lines(text_of(self._raw.stream(), self._encoding))
         lines.skip(done)
@@ -165,7 +165,7 @@ class JsonTable(Table):
             isinstance(item, dict | list) for item in value
         ):
             return LIST_SIGN.join(self._word(item) for item in value)
-        return json.dumps(value, ensure_ascii=False) if value else ""
+        return json.dumps(_plain(value), ensure_ascii=False) if value else ""
 
     def _read_array(self) -> list[Any]:
         try:
@@ -208,6 +208,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise _NotAnObject(f"key `{twice}` stands twice")
     return found
+
+
+def _plain(value: Any) -> Any:
+    """The value with numbers that JSON knows as numbers."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, _Number):
+        is_short = len(value) <= EXPONENT_MAX and value.removeprefix("-").isdigit()
+        return int(value) if is_short else float(value)
+    return value
 
 
 def _kind(value: Any) -> str:
