@@ -32,7 +32,7 @@ from core.records import RecordKind
 from core.settings import ROOT, Settings
 from storage import ingest
 from storage.database import Database, open_database
-from storage.ingest_orders import PRICES_AT_ONCE, newest_prices, save_prices
+from storage.ingest_prices import PRICES_AT_ONCE, newest_prices, save_prices
 from storage.migrate import prepare
 
 ACTOR = system("import")
@@ -105,7 +105,7 @@ def import_file(
             with _calm_memory():
                 _Copying(database, clock, row, table, report).run(reader, rejects)
             if row.kind is RecordKind.ORDERS:
-                _price_products(database, row.id)
+                _price_products(database, row)
             done = database.write_now(
                 ACTOR, lambda c: ingest.complete(c, row, clock.now())
             )
@@ -254,11 +254,11 @@ def _calm_memory() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _price_products(database: Database, import_id: int) -> None:
-    prices = database.read_now(lambda c: newest_prices(c, import_id))
+def _price_products(database: Database, row: ingest.Import) -> None:
+    prices = database.read_now(lambda c: newest_prices(c, row.id))
     for start in range(0, len(prices), PRICES_AT_ONCE):
         part = prices[start : start + PRICES_AT_ONCE]
-        database.write_now(ACTOR, lambda c: save_prices(c, part))  # noqa: B023  it is done before the next part
+        database.write_now(ACTOR, lambda c: save_prices(c, row, part))  # noqa: B023  it is done before the next part
 
 
 def _hash_of(path: Path) -> str:

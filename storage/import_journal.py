@@ -115,7 +115,7 @@ def named(
 class NamedIds:
     """Records of one table that imports have named, as neighbouring ids."""
 
-    def __init__(self, runs: Iterable[Run]) -> None:
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
         self._runs: list[Run] = []
         for first, last in sorted(runs):
             if self._runs and first <= self._runs[-1][1] + 1:
@@ -123,6 +123,10 @@ class NamedIds:
                 self._runs[-1] = begun, max(ended, last)
             else:
                 self._runs.append((first, last))
+
+    def plus(self, ids: Iterable[int]) -> NamedIds:
+        """These and others."""
+        return NamedIds([*self._runs, *runs_of(ids)])
 
     def __contains__(self, key: int) -> bool:
         place = bisect_right(self._runs, (key, key))

@@ -7,26 +7,19 @@ import brought is replaced by what this file says of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
 
-from sqlalchemy import Connection, bindparam, case, delete, func, select, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, case, func, select
 
 from core.records import Batch, OrderRecord
-from storage.bulk import (
-    insert_numbers,
-    insert_rows,
-    lookup,
-    moment_value,
-    new_ids,
-    update_rows,
-)
+from storage.bulk import insert_numbers, insert_rows, lookup, moment_value, new_ids
+from storage.earlier_orders import Told, lengthen, meet, total
 from storage.external import add_customers, external_customers
+from storage.import_journal import NamedIds
 from storage.ingest import Import, Progress, save_progress
-from storage.schema import order_lines, orders, products
+from storage.ingest_products import change_products
+from storage.schema import merges, order_lines, orders, products
 
 # Ids of known customers and products are kept up to so many.
 KNOWN_MAX = 100_000
@@ -35,20 +28,19 @@ _ORDER = (
     *("id", "source_id", "external_id", "customer_id", "kind", "ordered_at"),
     *("total_minor", "currency", "import_id"),
 )
-_AMOUNT = itemgetter(2)
+# Few files have these, and a column costs time in every row.
+_SELDOM = ("discount_minor", "coupon", "status")
 _LINE = ("order_id", "line_no", "product_id", "quantity", "amount_minor")
-_PRODUCT = ("id", "source_id", "external_id", "name", "active")
-_PRICE = ("price_minor", "currency")
-PRICES_AT_ONCE = 2000
+_PRODUCT = ("id", "source_id", "external_id", "name", "active", "import_id")
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """An order that is there already; `lines` counts those of this import."""
+class _Place:
+    """Where the lines of a record go: behind the `lines` that the order has."""
 
-    id: int
-    import_id: int | None
-    lines: int
+    order_id: int
+    lines: int = 0
+    is_ours: bool = True
 
 
 @dataclass(slots=True)
@@ -59,6 +51,9 @@ class Learned:
     customers: dict[str, int] = field(default_factory=dict)
     products: dict[str | None, int | None] = field(default_factory=dict)
     unnamed: set[str] = field(default_factory=set)
+    # Orders of earlier imports that this one has named; None: not looked at yet.
+    met: NamedIds | None = None
+    merges: tuple[int, int] = (0, 0)
 
 
 class OrderWriter:
@@ -79,6 +74,8 @@ class OrderWriter:
         # A line that is money alone has no product.
         self._products: dict[str | None, int | None] = {None: None}
         self._unnamed: set[str] = set()
+        self._met: NamedIds | None = None
+        self._merges = (0, 0)
 
     def write(
         self, connection: Connection, batch: Batch[OrderRecord], now: datetime
@@ -97,6 +94,11 @@ class OrderWriter:
         """
         learned = Learned(self.progress.after(batch, Counter()))
         save_progress(connection, self._import, self.progress, learned.progress)
+        learned.met = self._met
+        learned.merges = _merges(connection)
+        if learned.merges != self._merges:
+            # Whoever was merged since has another id now.
+            self._customers.clear()
         self._know_customers(connection, batch.records, learned, now)
         self._know_products(connection, batch, learned)
         self._store(connection, batch.records, learned)
@@ -112,6 +114,8 @@ class OrderWriter:
         self._customers |= learned.customers
         self._products |= learned.products
         self._unnamed = learned.unnamed
+        self._met = learned.met
+        self._merges = learned.merges
 
     def _know_customers(
         self,
@@ -141,15 +145,28 @@ class OrderWriter:
             zip(new, new_ids(connection, products, len(new)), strict=True)
         )
         source = self._import.source_id
-        rows = [(ids[code], source, code, names[code] or code, True) for code in new]
+        import_id = self._import.id
+        rows = [
+            (ids[code], source, code, names[code] or code, True, import_id)
+            for code in new
+        ]
         insert_rows(connection, products, _PRODUCT, rows)
         learned.products = found | ids
         unnamed = self._unnamed | learned.unnamed
-        named = {code for code in unnamed & names.keys() if names[code]}
-        known = self._products | learned.products if named else {}
-        changes = [(names[code], known[code]) for code in sorted(named)]
-        update_rows(connection, products, ("name",), changes)
-        learned.unnamed = (unnamed - named) | {code for code in new if not names[code]}
+        told = {code: names[code] for code in unnamed & names.keys() if names[code]}
+        self._name_products(connection, told)
+        learned.unnamed = unnamed - told.keys()
+        learned.unnamed |= {code for code in new if not names[code]}
+
+    def _name_products(self, connection: Connection, told: dict[str, str]) -> None:
+        """Products that were only a code so far."""
+        columns = [
+            products.c[name] for name in ("id", "external_id", "name", "import_id")
+        ]
+        ours = products.c.source_id == self._import.source_id
+        stored = lookup(connection, products.c.external_id, told, columns, ours)
+        changes = {each: {"name": told[each.external_id]} for each in stored}
+        change_products(connection, self._import, changes)
 
     def _stored_products(
         self, connection: Connection, codes: list[str], learned: Learned
@@ -167,32 +184,36 @@ class OrderWriter:
     def _store(
         self, connection: Connection, records: list[OrderRecord], learned: Learned
     ) -> None:
-        stored = self._stored_orders(connection, [r.external_id for r in records])
-        new = [record for record in records if record.external_id not in stored]
-        ids = dict(
-            zip(
-                (record.external_id for record in new),
-                new_ids(connection, orders, len(new)),
-                strict=True,
-            )
-        )
-        self._insert_heads(connection, new, ids, learned)
-        self._change_heads(connection, records, stored, learned)
-        product_ids = self._products | learned.products
+        known = self._known_orders(connection, [r.external_id for r in records])
+        new = [record for record in records if record.external_id not in known]
+        ids = new_ids(connection, orders, len(new))
+        names = (record.external_id for record in new)
+        places = {name: _Place(key) for name, key in zip(names, ids, strict=True)} | {
+            name: place for name, place in known.items() if place.is_ours
+        }
+        self._insert_heads(connection, new, places, learned)
+        stored = [record for record in records if record.external_id in known]
+        if stored:
+            self._lengthen(connection, stored, known)
+            places |= self._meet_earlier(connection, stored, known, learned)
         lines: list[tuple[int | None, ...]] = []
+        product_ids = self._products | learned.products
         for record in records:
-            order = stored.get(record.external_id)
-            order_id = ids[record.external_id] if order is None else order.id
-            first = 1 if order is None else order.lines + 1
+            place = places.get(record.external_id)
+            if place is None:
+                continue
+            order_id = place.order_id
             lines += [
                 (order_id, number, product_ids[code], quantity, amount)
-                for number, (code, quantity, amount) in enumerate(record.lines, first)
+                for number, (code, quantity, amount) in enumerate(
+                    record.lines, place.lines + 1
+                )
             ]
         insert_numbers(connection, order_lines, _LINE, lines)
 
-    def _stored_orders(
+    def _known_orders(
         self, connection: Connection, names: list[str]
-    ) -> dict[str, _Order]:
+    ) -> dict[str, _Place]:
         mine = orders.c.import_id == self._import.id
         newest = (
             select(func.max(order_lines.c.line_no))
@@ -205,62 +226,77 @@ class OrderWriter:
         )
         ours = orders.c.source_id == self._import.source_id
         rows = lookup(connection, orders.c.external_id, names, columns, ours)
-        return {row[0]: _Order(row[1], row[2], row[3] or 0) for row in rows}
+        return {
+            name: _Place(key, lines or 0, import_id == self._import.id)
+            for name, key, import_id, lines in rows
+        }
 
     def _insert_heads(
         self,
         connection: Connection,
         new: list[OrderRecord],
-        ids: dict[str, int],
+        places: dict[str, _Place],
         learned: Learned,
     ) -> None:
+        seldom = any(r.discount_minor or r.coupon or r.status for r in new)
         rows = [
             (
-                ids[record.external_id],
+                places[record.external_id].order_id,
                 self._import.source_id,
                 record.external_id,
                 self._customer_id(record, learned),
                 record.kind.value,
                 moment_value(connection, record.ordered_at),
-                _total(record),
+                total(record),
                 record.currency,
                 self._import.id,
+                *(_seldom(record) if seldom else ()),
             )
             for record in new
         ]
-        insert_rows(connection, orders, _ORDER, rows)
+        columns = (*_ORDER, *_SELDOM) if seldom else _ORDER
+        insert_rows(connection, orders, columns, rows)
 
-    def _change_heads(
+    def _lengthen(
         self,
         connection: Connection,
         records: list[OrderRecord],
-        stored: dict[str, _Order],
-        learned: Learned,
+        known: dict[str, _Place],
     ) -> None:
-        """More lines for orders of this import; those of an earlier one anew."""
-        more, anew = [], []
-        for record in records:
-            order = stored.get(record.external_id)
-            if order is None:
-                continue
-            change = {"key": order.id, "total": _total(record)}
-            if order.import_id == self._import.id:
-                more.append(change)
-            else:
-                anew.append(change | self._head(record, learned))
-        if more:
-            connection.execute(_MORE, more)
-        if anew:
-            connection.execute(_CLEAR, anew)
-            connection.execute(_ANEW, anew)
+        """More lines for orders that this import brought."""
+        places = [(known[record.external_id], record) for record in records]
+        lengthen(connection, [(p.order_id, r) for p, r in places if p.is_ours])
 
-    def _head(self, record: OrderRecord, learned: Learned) -> dict[str, object]:
+    def _meet_earlier(
+        self,
+        connection: Connection,
+        records: list[OrderRecord],
+        known: dict[str, _Place],
+        learned: Learned,
+    ) -> dict[str, _Place]:
+        """Where the lines go of earlier imports' orders that are others now."""
+        product_ids = self._products | learned.products
+        told = {
+            record.external_id: Told(
+                known[record.external_id].order_id,
+                record,
+                self._customer_id(record, learned),
+                [
+                    (product_ids[code], units, amount)
+                    for code, units, amount in record.lines
+                ],
+            )
+            for record in records
+            if not known[record.external_id].is_ours
+        }
+        if not told:
+            return {}
+        found = meet(connection, self._import, list(told.values()), self._met)
+        learned.met = found.ids
         return {
-            "customer": self._customer_id(record, learned),
-            "sort": record.kind.value,
-            "at": record.ordered_at,
-            "code": record.currency,
-            "import": self._import.id,
+            name: _Place(each.order_id, found.kept_lines[each.order_id])
+            for name, each in told.items()
+            if each.order_id in found.kept_lines
         }
 
     def _customer_id(self, record: OrderRecord, learned: Learned) -> int | None:
@@ -270,81 +306,12 @@ class OrderWriter:
         return learned.customers.get(name) or self._customers[name]
 
 
-def newest_prices(connection: Connection, import_id: int) -> list[tuple[int, str, int]]:
-    """What one unit cost in the newest sale of each product in an import.
-
-    Parameters
-    ----------
-    connection : a reading one
-    import_id : whose orders are looked at
-
-    Returns
-    -------
-    Rows for `save_prices`: price in minor units, currency, product id.
-    """
-    query = (
-        select(
-            order_lines.c.product_id,
-            order_lines.c.amount_minor,
-            order_lines.c.quantity,
-            orders.c.currency,
-        )
-        .join(orders, orders.c.id == order_lines.c.order_id)
-        .where(
-            orders.c.import_id == import_id,
-            order_lines.c.product_id.is_not(None),
-            order_lines.c.amount_minor > 0,
-            order_lines.c.quantity > 0,
-        )
-    )
-    if connection.dialect.name == "postgresql":
-        query = query.ext(postgresql.distinct_on(order_lines.c.product_id)).order_by(
-            order_lines.c.product_id,
-            orders.c.ordered_at.desc(),
-            orders.c.id.desc(),
-            order_lines.c.line_no.desc(),
-        )
-    else:
-        # SQLite takes the other columns from the row that has the maximum.
-        place = orders.c.ordered_at, orders.c.id, order_lines.c.line_no
-        newest = func.max(func.printf("%s %020d %09d", *place))
-        query = query.add_columns(newest).group_by(order_lines.c.product_id)
-    return [
-        ((2 * row.amount_minor + row.quantity) // (2 * row.quantity), row[3], row[0])
-        for row in connection.execute(query)
-    ]
+def _merges(connection: Connection) -> tuple[int, int]:
+    """Another value after every merge and every undone one."""
+    newest = select(func.count(), func.count(merges.c.undone_at)).select_from(merges)
+    made, undone = connection.execute(newest).one()
+    return made, undone
 
 
-def save_prices(connection: Connection, prices: Sequence[tuple[int, str, int]]) -> None:
-    """Let products have the prices of `newest_prices`.
-
-    Parameters
-    ----------
-    connection : a writing one
-    prices : at most `PRICES_AT_ONCE` of them, so that the write stays short
-    """
-    update_rows(connection, products, _PRICE, prices)
-
-
-def _total(record: OrderRecord) -> int:
-    return sum(map(_AMOUNT, record.lines))
-
-
-_MORE = (
-    update(orders)
-    .where(orders.c.id == bindparam("key"))
-    .values(total_minor=orders.c.total_minor + bindparam("total"))
-)
-_CLEAR = delete(order_lines).where(order_lines.c.order_id == bindparam("key"))
-_ANEW = (
-    update(orders)
-    .where(orders.c.id == bindparam("key"))
-    .values(
-        customer_id=bindparam("customer"),
-        kind=bindparam("sort"),
-        ordered_at=bindparam("at"),
-        total_minor=bindparam("total"),
-        currency=bindparam("code"),
-        import_id=bindparam("import"),
-    )
-)
+def _seldom(record: OrderRecord) -> tuple[int, str | None, str | None]:
+    return record.discount_minor, record.coupon, record.status

@@ -29,8 +29,9 @@ from storage import customers as people
 from storage import ingest
 from storage.ingest_customers import write_customers
 from storage.ingest_opt_outs import write_opt_outs
-from storage.ingest_orders import OrderWriter, newest_prices, save_prices
+from storage.ingest_orders import OrderWriter
 from storage.ingest_people import RecordWriter
+from storage.ingest_prices import newest_prices, save_prices
 from storage.ingest_products import write_products
 from storage.schema import (
     consents,
@@ -165,7 +166,7 @@ def test_products_get_the_unit_price_of_their_newest_sale(begin, write, rows, da
     write(OrderWriter(row), new, old, back, products={"P1": "Lamp"})
 
     prices = database.read_now(lambda c: newest_prices(c, row.id))
-    database.write_now(ACTOR, lambda c: save_prices(c, prices))
+    database.write_now(ACTOR, lambda c: save_prices(c, row, prices))
 
     assert rows(products.c.price_minor, products.c.currency) == [(151, "EUR")]
 
