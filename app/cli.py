@@ -30,6 +30,10 @@ held_commands = typer.Typer(
     no_args_is_help=True, help="Messages in doubt, which a person decides about."
 )
 staff_commands = typer.Typer(no_args_is_help=True, help="Who may sign in.")
+source_commands = typer.Typer(
+    no_args_is_help=True, help="Data that are fetched by themselves."
+)
+cli.add_typer(source_commands, name="sources")
 cli.add_typer(campaign_commands, name="campaign")
 cli.add_typer(knowledge_commands, name="knowledge")
 cli.add_typer(report_commands, name="report")
@@ -306,6 +310,27 @@ def add_staff(
 
     with _program(config) as program:
         add_member(program, email, name, role)
+
+
+@source_commands.command(name="list")
+def list_sources(config: Config = None) -> None:
+    """Every source with its age and how its last pull went."""
+    from app.sources import show_sources
+
+    with _program(config) as program:
+        show_sources(program)
+
+
+@source_commands.command(name="pull")
+def pull_source(
+    name: Annotated[str, typer.Argument(help="As the settings name it.")],
+    config: Config = None,
+) -> None:
+    """Fetch what is new from one source of the settings, and import it."""
+    from app.sources import pull_command
+
+    with _program(config) as program:
+        raise typer.Exit(pull_command(program, name))
 
 
 def _settings(config: Path | None) -> tuple[Settings, Path]:

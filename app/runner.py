@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,6 @@ from storage.lease import new_holder
 
 log = get_logger("runner")
 RUNNER = system("runner")
-PIPELINE = "pipeline"
 POLL_SECONDS = 1.0
 ERROR_CHARACTERS = 2000
 
@@ -79,13 +79,13 @@ class JobRunner:
 
     async def _run(self, job: Job) -> str | None:
         """None where the child ended well, else the end of what it said."""
-        if job.kind != PIPELINE:
+        if job.kind not in COMMANDS:
             return f"unknown job kind: {job.kind}"
         self._child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "app.cli",
-            *_command(job.payload),
+            *COMMANDS[job.kind](job.payload),
             env={**os.environ, "RAPPORT_CONFIG": str(self._config)},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -149,7 +149,7 @@ def _end_occurrence(
         schedules.finish(connection, occurrence_id, now, error)
 
 
-def _command(payload: dict[str, Any]) -> list[str]:
+def _pass(payload: dict[str, Any]) -> list[str]:
     """The command line of a pass of the pipeline; the serving process sends."""
     arguments = ["run", "--no-send"]
     for key in payload["campaigns"]:
@@ -159,3 +159,13 @@ def _command(payload: dict[str, Any]) -> list[str]:
     if scheduled_for := payload.get("scheduled_for"):
         arguments += ["--scheduled-for", scheduled_for]
     return arguments
+
+
+def _pull(payload: dict[str, Any]) -> list[str]:
+    return ["sources", "pull", payload["source"]]
+
+
+COMMANDS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "pipeline": _pass,
+    "source": _pull,
+}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.housekeeping import Housekeeper
 from app.runner import JobRunner
 from app.single import only_server
+from app.sources import SourceWatch
 from app.wiring import Program, make_composer, make_mail_channel, make_sender
 from core.errors import Problem, SettingsError
 from core.log import get_logger
@@ -171,6 +172,7 @@ class _Work:
             ScheduleClock(database, clock, new_holder(), seconds),
             JobRunner(database, clock, config, seconds),
             Housekeeper(database, clock, hours),
+            SourceWatch(program),
         )
         self._tasks: list[asyncio.Task[None]] = []
 

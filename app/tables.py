@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from outreach.pipeline import Report
     from storage.deliveries import Held
     from storage.results import CampaignRow
+    from storage.sources import SourceState
 
 # What is printed comes from data: brackets in it are no markup.
 _console = Console(highlight=False, markup=False)
@@ -206,3 +208,30 @@ def _clock(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def show_source_table(
+    states: Sequence[SourceState], never: Sequence[str], late: set[str], now: datetime
+) -> None:
+    """Every source with its age, its watermark and what went wrong last."""
+    table = _table("Sources", "source", "last success", "age", "next from", "state")
+    for state in states:
+        succeeded = state.succeeded_at
+        said = "" if state.error is None else state.error.partition("\n")[0]
+        table.add_row(
+            state.name,
+            UNKNOWN if succeeded is None else f"{succeeded:%Y-%m-%d %H:%M} UTC",
+            UNKNOWN if succeeded is None else _age(now - succeeded),
+            state.watermark or UNKNOWN,
+            "late" if state.name in late and not said else said or "ok",
+        )
+    for name in never:
+        table.add_row(name, UNKNOWN, UNKNOWN, UNKNOWN, "never pulled")
+    _console.print(table)
+
+
+def _age(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"

@@ -42,7 +42,7 @@ class Program:
 
 
 def anchored(settings: Settings, folder: Path) -> Settings:
-    """The same settings, with relative storage paths beginning at `folder`."""
+    """The same settings, with relative paths beginning at `folder`."""
     storage = settings.storage
     prefix, _, path = storage.url.partition(":///")
     url = storage.url
@@ -50,7 +50,12 @@ def anchored(settings: Settings, folder: Path) -> Settings:
         url = f"{prefix}:///{folder / path}"
     directory = folder / storage.data_directory
     moved = storage.model_copy(update={"url": url, "data_directory": directory})
-    return settings.model_copy(update={"storage": moved})
+    sources = [
+        source.model_copy(update={"file": source.file and folder / source.file})
+        for source in settings.collect.sources
+    ]
+    collect = settings.collect.model_copy(update={"sources": sources})
+    return settings.model_copy(update={"storage": moved, "collect": collect})
 
 
 @contextmanager

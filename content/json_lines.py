@@ -14,6 +14,7 @@ from typing import Any
 
 from content.columns import COLUMNS_MAX, Columns, bind, wanted
 from content.lines import SHOWN, Lines, LineTooLong
+from content.mapping import REQUIRED
 from content.raw_file import DAMAGE, MARK, encoding_of, text_of, unusable
 from content.table import CELL_MAX, CHUNK_CHARACTERS, RAW_MAX, Chunk, Misfit, Table
 from content.typed import EXPONENT_MAX, number_word
@@ -59,13 +60,21 @@ class JsonTable(Table):
         return bind(self._with_optional(header), self._mapping, self.name, None)
 
     def _with_optional(self, header: dict[str, None]) -> list[str]:
-        """The keys found, and those that may come later."""
+        """The keys found, and those that may come later.
+
+        Of fields that stand for each other, like price and amount, none comes later.
+        """
         named = set(wanted(self._mapping)) - set(header)
+        found = {
+            group
+            for group in REQUIRED[self._mapping.kind]
+            if any(name in header for field in group for name in self._names(field))
+        }
         late = {
             name
             for field in self._mapping.optional
             for name in self._names(field)
-            if name in named
+            if name in named and not any(field in group for group in found)
         }
         return [*header, *sorted(late)]
 

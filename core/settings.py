@@ -250,6 +250,45 @@ def _check_field(
         raise ValueError(told)
 
 
+class Source(Section):
+    """Data that are fetched by themselves: files, or the rows of a query."""
+
+    name: str = Field(min_length=1, max_length=64)
+    mapping: str
+    file: Path | None = None
+    url_from: str = ""
+    query: str = ""
+    watermark: str = ""
+    watermark_start: str = ""
+    cron: str = ""
+    late_after_hours: float = Field(26.0, gt=0)
+    # Below what a customer or a member of staff says.
+    priority: int = Field(50, ge=0, le=89)
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Source:
+        if (self.file is None) == (not self.query):
+            told = f"source `{self.name}` needs either `file` or `query`"
+            raise ValueError(told)
+        if bool(self.query) != bool(self.url_from):
+            told = f"source `{self.name}`: `query` and `url_from` belong together"
+            raise ValueError(told)
+        if bool(self.watermark) != (":watermark" in self.query):
+            told = (
+                f"source `{self.name}`: `watermark` names a column of the query, and"
+                " the query compares it with :watermark"
+            )
+            raise ValueError(told)
+        return self
+
+
+class Collect(Section):
+    """What is fetched by itself."""
+
+    sources: list[Source] = []
+    alert_email: str = ""
+
+
 class Schedule(Section):
     """When the pipeline runs by itself, in the shop's time zone."""
 
@@ -276,6 +315,7 @@ class Settings(BaseSettings):
 
     shop: Shop = Shop()
     storage: Storage = Storage()
+    collect: Collect = Collect()
     web: Web = Web()
     mail: Mail = Mail()
     telegram: Telegram = Telegram()

@@ -87,7 +87,7 @@ def begin_run(
 
 
 def set_schedules(connection: Connection, settings: Settings, now: datetime) -> None:
-    """Schedules as settings and campaigns ask: nightly analysis, runs by cron."""
+    """Schedules as settings and campaigns ask: the night's analysis, pulls, runs."""
     catch_up = timedelta(hours=settings.schedule.catch_up_hours)
     zone = settings.shop.timezone
     schedules.put(
@@ -116,6 +116,15 @@ def set_schedules(connection: Connection, settings: Settings, now: datetime) -> 
             campaign.schedule.timezone or zone,
             campaign.schedule.catch_up or catch_up,
             now,
+        )
+    for source in settings.collect.sources:
+        if not source.cron:
+            continue
+        name = f"source:{source.name}"
+        names.append(name)
+        payload = {"source": source.name}
+        schedules.put(
+            connection, name, "source", payload, source.cron, zone, catch_up, now
         )
     schedules.remove_others(connection, names)
 
