@@ -31,17 +31,27 @@ class OnErase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CustomerKey:
-    """One column that points at a customer."""
+    """One column that points at a customer.
+
+    `per` says of which rows a customer has one or one set alone: in a merge those of
+    the survivor stand, and the alias keeps its own.
+    """
 
     table: Table
     column: str
     merge: OnMerge
     erase: OnErase
     export: bool
+    per: tuple[str, ...] = ()
 
     @property
     def key(self) -> Column[int]:
         return self.table.c[self.column]
+
+    @property
+    def name(self) -> Column[int]:
+        """What a row is called among the customer's own: its id, where it has one."""
+        return self.table.c["id"] if "id" in self.table.c else self.table.c[self.per[0]]
 
 
 def _key(
@@ -51,8 +61,9 @@ def _key(
     *,
     export: bool = True,
     column: str = "customer_id",
+    per: tuple[str, ...] = (),
 ) -> CustomerKey:
-    return CustomerKey(table, column, merge, erase, export)
+    return CustomerKey(table, column, merge, erase, export, per)
 
 
 CUSTOMER_KEYS = (
@@ -64,8 +75,18 @@ CUSTOMER_KEYS = (
         column="alias_of",
     ),
     _key(schema.identities, OnMerge.MOVE, OnErase.DELETE),
-    _key(schema.identity_claims, OnMerge.KEEP_SURVIVORS, OnErase.DELETE),
-    _key(schema.supplied_figures, OnMerge.KEEP_SURVIVORS, OnErase.DELETE),
+    _key(
+        schema.identity_claims,
+        OnMerge.KEEP_SURVIVORS,
+        OnErase.DELETE,
+        per=("kind", "value"),
+    ),
+    _key(
+        schema.supplied_figures,
+        OnMerge.KEEP_SURVIVORS,
+        OnErase.DELETE,
+        per=("source_id",),
+    ),
     _key(schema.consents, OnMerge.MOVE, OnErase.ANONYMISE),
     _key(schema.corrections, OnMerge.STAY, OnErase.DELETE),
     _key(schema.import_changes, OnMerge.STAY, OnErase.DELETE, export=False),
@@ -92,9 +113,19 @@ CUSTOMER_KEYS = (
     _key(schema.inbox, OnMerge.MOVE, OnErase.DELETE),
     _key(schema.conversations, OnMerge.MOVE, OnErase.ANONYMISE),
     _key(schema.feedback, OnMerge.MOVE, OnErase.ANONYMISE),
-    # The survivor may have a row of the same run: a merge keeps that one.
-    _key(schema.deliveries, OnMerge.KEEP_SURVIVORS, OnErase.ANONYMISE),
-    _key(schema.customer_features, OnMerge.KEEP_SURVIVORS, OnErase.DELETE),
-    _key(schema.memberships, OnMerge.KEEP_SURVIVORS, OnErase.DELETE),
-    _key(schema.recommendations, OnMerge.KEEP_SURVIVORS, OnErase.DELETE),
+    # One person gets a campaign once: a row of the same run stands for both.
+    _key(
+        schema.deliveries,
+        OnMerge.KEEP_SURVIVORS,
+        OnErase.ANONYMISE,
+        per=("campaign_run_id",),
+    ),
+    *(
+        _key(table, OnMerge.KEEP_SURVIVORS, OnErase.DELETE, per=("model_run_id",))
+        for table in (
+            schema.customer_features,
+            schema.memberships,
+            schema.recommendations,
+        )
+    ),
 )

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Column, ForeignKey, MetaData, Table
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
 
-from storage.registry import CUSTOMER_KEYS, CustomerKey, OnErase
+from storage.registry import CUSTOMER_KEYS, CustomerKey, OnErase, OnMerge
 from storage.schema import customers, metadata
 
 
@@ -42,6 +49,22 @@ def test_a_forgotten_key_is_found() -> None:
 @pytest.mark.parametrize("key", CUSTOMER_KEYS, ids=lambda key: key.table.name)
 def test_a_registered_column_exists(key: CustomerKey) -> None:
     assert key.key.table is key.table
+
+
+def own_once(key: CustomerKey) -> bool:
+    """Whether the table says what a customer has only once."""
+    unique = (
+        each.columns
+        for each in key.table.constraints
+        if isinstance(each, UniqueConstraint | PrimaryKeyConstraint)
+    )
+    return any(key.column in columns for columns in unique)
+
+
+@pytest.mark.parametrize("key", CUSTOMER_KEYS, ids=lambda key: key.table.name)
+def test_what_a_customer_has_once_does_not_simply_move(key: CustomerKey) -> None:
+    assert not (own_once(key) and key.merge is OnMerge.MOVE)
+    assert bool(key.per) is (key.merge is OnMerge.KEEP_SURVIVORS)
 
 
 @pytest.mark.parametrize("name", ["identities", "customer_features", "inbox"])
