@@ -34,6 +34,10 @@ source_commands = typer.Typer(
     no_args_is_help=True, help="Data that are fetched by themselves."
 )
 cli.add_typer(source_commands, name="sources")
+key_commands = typer.Typer(
+    no_args_is_help=True, help="Programs that may send records over HTTP."
+)
+cli.add_typer(key_commands, name="api-key")
 cli.add_typer(campaign_commands, name="campaign")
 cli.add_typer(knowledge_commands, name="knowledge")
 cli.add_typer(report_commands, name="report")
@@ -129,9 +133,20 @@ def import_(
     close: Annotated[
         int | None, typer.Option(help="Give this unfinished import up.")
     ] = None,
+    guess: Annotated[
+        bool, typer.Option("--guess", help="Write a mapping for this file.")
+    ] = False,
+    kind: Annotated[
+        str | None, typer.Option(help="What --guess shall take the rows for.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Where --guess writes it.")] = None,
     config: Config = None,
 ) -> None:
-    """Read customers, products, orders or opt-outs from a file."""
+    """Read customers, orders and other records from a file; see docs/data.md."""
+    if guess and file is not None:
+        from app.guessing import guess_command
+
+        raise typer.Exit(guess_command(file, kind, to))
     from app import importing
 
     settings, _ = _settings(config)
@@ -140,7 +155,7 @@ def import_(
     if close is not None:
         raise typer.Exit(importing.close_import_command(settings, close))
     if file is None or mapping is None:
-        message = "a file and --mapping are needed, or --list, or --close"
+        message = "a file and --mapping are needed, or --guess, --list or --close"
         raise typer.BadParameter(message)
     raise typer.Exit(importing.import_command(settings, file, mapping, source))
 
@@ -331,6 +346,43 @@ def pull_source(
 
     with _program(config) as program:
         raise typer.Exit(pull_command(program, name))
+
+
+@key_commands.command(name="add")
+def add_api_key(
+    name: Annotated[str, typer.Argument(help="Of the program that will send.")],
+    source: Annotated[str, typer.Option(help="Where its records go.")],
+    kind: Annotated[
+        list[str] | None, typer.Option(help="May be repeated; all if not given.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Make a key; its secret is printed once."""
+    from app.api_keys import add
+
+    with _program(config) as program:
+        add(program, name, source, kind or [])
+
+
+@key_commands.command(name="list")
+def list_api_keys(config: Config = None) -> None:
+    """Every key, without its secret."""
+    from app.api_keys import show
+
+    with _program(config) as program:
+        show(program)
+
+
+@key_commands.command(name="revoke")
+def revoke_api_key(
+    key: Annotated[int, typer.Argument(help="Its number in `api-key list`.")],
+    config: Config = None,
+) -> None:
+    """Take a key back, at once."""
+    from app.api_keys import revoke
+
+    with _program(config) as program:
+        revoke(program, key)
 
 
 def _settings(config: Path | None) -> tuple[Settings, Path]:

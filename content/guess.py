@@ -51,11 +51,11 @@ def settle(
     settled, sample, findings = look(mapping, path, name)
     found = list(findings)
     if "decimal" in settled.guess:
-        decimal = _decimal(settled, sample, name)
+        decimal = decimal_for(settled, sample, name)
         found += [decimal] if decimal else []
         settled = replace(settled, decimal=decimal.value if decimal else ".")
     if "dates" in settled.guess:
-        forms, told = _dates(settled, sample, name)
+        forms, told = dates_for(settled, sample, name)
         found += told
         settled = replace(settled, dates=forms)
     done = replace(settled, guess=frozenset(), written_hash=mapping.content_hash)
@@ -90,8 +90,13 @@ def some_of(words: Iterable[str], missing: Iterable[str] = ("",)) -> list[str]:
     return different[::step]
 
 
-def _decimal(mapping: FileMapping, sample: Sample, name: str) -> Finding | None:
-    """From all columns with numbers together: a file writes them alike."""
+def decimal_for(mapping: FileMapping, sample: Sample, name: str) -> Finding | None:
+    """The sign in all columns with numbers together: a file writes them alike.
+
+    Raises
+    ------
+    DataError : they speak for both signs; says how the mapping tells it
+    """
     columns = [c for f in NUMBERS for c in mapping.columns_of(f) if c in sample.header]
     words = [
         w for c in sorted(columns) for w in some_of(sample.words(c), mapping.missing)
@@ -110,9 +115,16 @@ def _decimal(mapping: FileMapping, sample: Sample, name: str) -> Finding | None:
         raise DataError(problem) from None
 
 
-def _dates(
+def dates_for(
     mapping: FileMapping, sample: Sample, name: str
 ) -> tuple[tuple[str, ...], list[Finding]]:
+    """The forms of all mapped dates, in the order in which they are tried.
+
+    Raises
+    ------
+    DataError : there is no form, or day and month can't be told apart; says how the
+        mapping tells it
+    """
     columns = {}
     for field in sorted(DATES & mapping.columns.keys()):
         there = [c for c in mapping.columns_of(field) if c in sample.header]

@@ -31,7 +31,9 @@ KEYS = (
     "values",
     "rules",
 )
-RULES = ("return_prefix", "no_product", "quantity_limit")
+RULES = ("return_prefix", "no_product", "quantity_limit", "time_unit")
+# In what a file counts how long something took, and how many seconds that is.
+TIME_UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
 
 _ORDERS = (
     *("order", "ordered_at", "customer", "country", "product", "product_name"),
@@ -108,11 +110,12 @@ GUESSED = ("encoding", "delimiter", "decimal", "dates")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What else is known of the rows of orders."""
+    """What else is known of the rows of orders, or of durations."""
 
     return_prefix: str | None = None
     no_product: frozenset[str] = frozenset()
     quantity_limit: int | None = None
+    seconds_per_unit: int = 1
 
 
 @dataclass(frozen=True, slots=True)

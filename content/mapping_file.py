@@ -22,6 +22,7 @@ from content.mapping import (
     REQUIRED,
     REST,
     RULES,
+    TIME_UNITS,
     WHITESPACE,
     FileMapping,
     Rules,
@@ -165,9 +166,10 @@ class _Reading:
     ) -> tuple[dict[str, str | tuple[str, ...]], frozenset[str]]:
         """Field to column; a name that ends with `?` need not be in the file."""
         node = self._node("columns")
+        given_by_default = self._node("defaults")
         self._check_words(node, FIELDS[kind], "field", "columns.")
         for group in REQUIRED[kind]:
-            if not any(field in node for field in group):
+            if not any(field in node or field in given_by_default for field in group):
                 expected = f"{kind} need a column for `{'` or `'.join(group)}`"
                 self._wrong(expected, None, self._tree, "columns")
         columns: dict[str, str | tuple[str, ...]] = {}
@@ -281,10 +283,14 @@ class _Reading:
             self._wrong("a whole number above 0", limit, node, "quantity_limit")
             limit = None
         prefix = node.get("return_prefix")
+        unit = node.get("time_unit", "seconds")
+        if unit not in TIME_UNITS:
+            self._wrong(f"one of {', '.join(TIME_UNITS)}", unit, node, "time_unit")
         return Rules(
             None if prefix is None else str(prefix),
             frozenset(str(code) for code in codes),
             limit,
+            TIME_UNITS.get(unit, 1),
         )
 
     def _node(self, key: str) -> CommentedMap:

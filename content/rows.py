@@ -91,6 +91,7 @@ class Forms:
 
     def __init__(self, mapping: FileMapping, defaults: FileDefaults) -> None:
         self._currency = defaults.currency
+        self._seconds_per_unit = mapping.rules.seconds_per_unit
         self.numbers = Numbers(mapping.decimal)
         self.moments = Moments(mapping.dates, mapping.timezone or defaults.timezone)
 
@@ -116,7 +117,11 @@ class Forms:
     def seconds(self, cells: Cells, field: str) -> float | None:
         """How long; None where nothing stands."""
         text = cells.word(field)
-        return None if text is None else seconds(text, self.numbers)
+        if text is None:
+            return None
+        # A clock such as 0:02:31 needs no unit.
+        unit = 1 if ":" in text else self._seconds_per_unit
+        return seconds(text, self.numbers) * unit
 
 
 class RowReader(Generic[R]):

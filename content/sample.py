@@ -120,13 +120,17 @@ def _parts_by_place(file: IO[bytes], size: int) -> Iterator[Part]:
     rest = size - HEAD_BYTES
     if rest <= 0:
         return
-    step = max(PART_BYTES, rest // PARTS)
-    places = list(range(HEAD_BYTES, size - PART_BYTES, step))
-    # Even places, so that letters of two bytes stay whole.
-    for place in [*places, max(HEAD_BYTES, size - PART_BYTES)]:
-        file.seek(place + place % 2)
-        data = file.read(PART_BYTES)
-        yield Part(data, is_head=False, is_end=file.tell() >= size)
+    if rest <= PARTS * PART_BYTES:
+        yield Part(file.read(rest), is_head=False, is_end=True)
+        return
+    # From the head's end to the tail's begin, none over another.
+    step = (rest - PART_BYTES) // (PARTS - 1)
+    for number in range(PARTS):
+        place = HEAD_BYTES + number * step
+        # Even places, so that letters of two bytes stay whole.
+        file.seek(place - place % 2)
+        data = file.read() if number == PARTS - 1 else file.read(PART_BYTES)
+        yield Part(data, is_head=False, is_end=number == PARTS - 1)
 
 
 def _parts_in_order(file: gzip.GzipFile) -> Iterator[Part]:
