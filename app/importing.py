@@ -78,8 +78,11 @@ def import_file(
     mapping: FileMapping,
     name: str = "",
     report: Report | None = None,
+    file_hash: str | None = None,
 ) -> Outcome:
     """Import a file, or what is left of it; a complete one is left alone.
+
+    Two files of one `file_hash` are the same one; without it, their content decides.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def import_file(
             mapping.source or mapping.name,
             mapping.kind,
             name,
-            _hash_of(path),
+            file_hash or _hash_of(path),
             mapping.content_hash,
         )
         row = database.write_now(ACTOR, lambda c: ingest.begin(c, file, clock.now()))
