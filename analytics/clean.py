@@ -1,204 +1,247 @@
-"""Repairs customers' records, and lists every change with its rule.
+"""What is wrong in customers' records, each with its rule; nothing is guessed.
 
-Nothing is guessed: a value that can't be true becomes missing, and only the form of a
-name is changed. Consent, addresses and money owed are never touched.
+A value that can't be true is taken out, a value in another form gets the one form, and
+what is only strange is flagged. Names, contacts, orders and missing values have
+modules of their own beside this one.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from datetime import datetime, time
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
-from analytics.frame import empty_table, moment, require_columns, times
+from analytics.clean_name import (
+    clean_name,
+    is_doubtful,
+    reordered_name,
+    split_honorific,
+)
+from analytics.clean_rule import Rule
+from analytics.clean_word import country_form, gender_form, language_form
+from analytics.frame import moment, require_columns, times
+from analytics.outlier import Cutoff, distances
+from core.model import Finding
 
-OLDEST_YEARS = 110
-YOUNGEST_YEARS = 10
+CUSTOMER = "customer"
+HONORIFIC = "attributes.honorific"
 EARLIEST_RECORD = "1970-01-02"
-# Ten earners of a thousand may have 50 times the median; typing errors have more.
-INCOME_MEDIANS = 50
 INCOMES_FOR_A_MEDIAN = 20
+# Incomes differ less than quantities: below this spread of logarithms none is believed.
+INCOME_SPREAD = 0.7
 
 # People fill a field that they don't want to answer with one digit, six times or more.
 _PLACEHOLDER = re.compile(r"(\d)\1{5,}")
-_PARTICLES = frozenset(
-    {"van", "von", "der", "den", "zu", "de", "da", "di", "du", "la", "le", "el", "y"}
+
+Found = list[Finding]
+COLUMNS = (
+    *("customer_id", "name", "language", "gender", "birth_date", "country"),
+    *("income", "income_minor", "created_at"),
 )
-_SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"[^\W\d_]+")
-
-FIXES = {
-    "customer_id": "int64",
-    "field": "str",
-    "before": "str",
-    "after": "str",
-    "rule": "str",
-}
 
 
-class Rule(StrEnum):
-    """Why a value was changed."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken for possible; outliers are looked for where `cutoff` is given."""
 
-    NAME_FORM = "name_form"
-    BIRTH_DATE_IMPOSSIBLE = "birth_date_impossible"
-    INCOME_NEGATIVE = "income_negative"
-    INCOME_PLACEHOLDER = "income_placeholder"
-    INCOME_ABSURD = "income_absurd"
-    DATE_IMPOSSIBLE = "date_impossible"
+    age_min_years: int = 10
+    age_max_years: int = 110
+    income_max: float | None = None
+    cutoff: float | None = 5.0
+    honorifics_aside: bool = False
 
 
 def clean_customers(
-    customers: pd.DataFrame, asof: datetime
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What was changed, and the customers after it.
+    customers: pd.DataFrame,
+    asof: datetime,
+    limits: Limits | None = None,
+    incomes: pd.Series[float] | None = None,
+) -> Found:
+    """What to change, take out and flag in these customers.
 
     Parameters
     ----------
-    customers : one row per customer: customer_id (int64), name (str), birth_date
-        (datetime64 or date), income (float, major units a year), created_at
-        (datetime64, UTC); all but the id may be missing. Other columns pass unseen.
+    customers : one row per customer: customer_id (int64), name, language, gender,
+        country (str), birth_date (date or datetime64), income (float, major units a
+        year), income_minor (the same as it is stored), created_at (datetime64, UTC);
+        all but the id may be missing
     asof : aware; ages and dates of the future are judged by it
+    limits : what is possible; the usual where not given
+    incomes : float, of all customers, where `customers` are but some: outliers are
+        judged by them
 
     Returns
     -------
-    fixes : one row per changed value, by customer and field: customer_id (int64),
-        field (str), before (str), after (str, missing where the value was taken
-        out), rule (str, of `Rule`)
-    frame : a copy of `customers` with these changes, in the same order, renumbered
-
-    Rules: a name is put in composed Unicode with single blanks, and gets capitals
-    when it is all capitals or all small; a birth date must give an age of 10 to 110
-    years; an income must be at least 0, not one digit six times or more (666666), and,
-    where 20 or more are known, at most 50 times their median; created_at must lie
-    between 1970 and `asof`. A value that fails becomes missing, never another value.
-    Cleaning twice changes nothing more. Empty input gives two empty tables.
+    One correction per finding, by customer and field, `before` and `after` in words:
+    name_form, honorific_set_aside, country_form, language_form, gender_form;
+    gender_unknown, birth_date_impossible, income_negative, income_placeholder,
+    income_over_limit (taken out); and flags, which change nothing. When all of it has
+    been applied, the same call finds the same flags and nothing else. Empty input
+    gives an empty list.
 
     Raises
     ------
     DataError : if a column is missing, or a time has no zone
     """
-    columns = ["customer_id", "name", "birth_date", "income", "created_at"]
-    require_columns(customers, "customers", columns)
+    limits = limits or Limits()
+    require_columns(customers, "customers", list(COLUMNS))
     frame = customers.reset_index(drop=True)
-    fixes = [
-        _clean_names(frame),
-        _take_out(frame, "birth_date", _impossible_births(frame, asof)),
-        _take_out(frame, "income", _wrong_incomes(frame)),
-        _take_out(frame, "created_at", _impossible_dates(frame, asof)),
+    found = [
+        *_names(frame, limits),
+        *_words(
+            frame, "country", country_form, Rule.COUNTRY_FORM, Rule.COUNTRY_UNKNOWN
+        ),
+        *_words(
+            frame, "language", language_form, Rule.LANGUAGE_FORM, Rule.LANGUAGE_UNKNOWN
+        ),
+        *_words(frame, "gender", gender_form, Rule.GENDER_FORM, Rule.GENDER_WORD),
+        *_births(frame, asof, limits),
+        *_incomes(frame, limits, incomes),
+        *_dates(frame, asof),
     ]
-    changed = [part for part in fixes if not part.empty]
-    if not changed:
-        return empty_table(FIXES), frame
-    table = pd.concat(changed, ignore_index=True).astype(FIXES)
-    order = ["customer_id", "field"]
-    return table.sort_values(order, kind="stable", ignore_index=True), frame
+    return sorted(found, key=lambda each: (each.record_id, each.field, each.rule))
 
 
-def clean_name(name: str) -> str:
-    """A name in composed Unicode, with single blanks and capitals.
+def repeated_customers(groups: Iterable[Sequence[int]]) -> Found:
+    """A flag for each customer whose data another one has, too.
 
     Parameters
     ----------
-    name : as typed; capitals are set only where all letters have the same case, and a
-        word of up to two capital letters (initials) stays
+    groups : ids of customers with the same name, birth date, address, city, postcode
+        and country, by id
 
     Returns
     -------
-    The name; a blank one gives an empty string.
+    `customer_repeated_flagged` for all but the first of a group; `after` names it.
     """
-    text = _SPACE.sub(" ", unicodedata.normalize("NFC", name)).strip()
-    if text.isupper() or text.islower():
-        shouted = text.isupper()
-        words = text.split(" ")
-        return " ".join(
-            _capitals(word, shouted=shouted, first=place == 0)
-            for place, word in enumerate(words)
+    return [
+        Finding(
+            CUSTOMER, each, each, "id", str(each), str(first), Rule.CUSTOMER_REPEATED
         )
-    return text
+        for first, *others in groups
+        for each in others
+    ]
 
 
-def _capitals(word: str, *, shouted: bool, first: bool) -> str:
-    if word.lower() in _PARTICLES and not first:
-        return word.lower()
-    if shouted and len(word) <= 2:
-        return word
-    return _WORD.sub(lambda part: part[0].capitalize(), word)
+def _names(frame: pd.DataFrame, limits: Limits) -> Iterator[Finding]:
+    known = frame.loc[frame["name"].notna(), ["customer_id", "name"]]
+    for customer_id, name in zip(known["customer_id"], known["name"], strict=True):
+        cleaned = clean_name(name)
+        if limits.honorifics_aside:
+            honorific, cleaned = split_honorific(cleaned)
+            if honorific is not None:
+                yield _note(customer_id, HONORIFIC, None, honorific, Rule.HONORIFIC)
+        if cleaned != name:
+            yield _note(customer_id, "name", name, cleaned or None, Rule.NAME_FORM)
+        if not cleaned:
+            continue
+        if is_doubtful(cleaned):
+            yield _note(customer_id, "name", cleaned, cleaned, Rule.NAME_DOUBTFUL)
+        meant = reordered_name(cleaned)
+        if meant is not None:
+            yield _note(customer_id, "name", cleaned, meant, Rule.NAME_ORDER)
 
 
-def _clean_names(frame: pd.DataFrame) -> pd.DataFrame:
-    names = frame["name"]
-    known = names[names.notna()].astype(str)
-    cleaned = known.map(clean_name)
-    changed = cleaned[cleaned != known]
-    rows = _rows(frame, "name", changed.index, pd.Series(Rule.NAME_FORM, changed.index))
-    rows["after"] = changed.mask(changed == "").to_numpy()
-    frame.loc[changed.index, "name"] = changed.mask(changed == "")
-    return rows
+def _words(
+    frame: pd.DataFrame,
+    field: str,
+    form_of: Callable[[str], str | None],
+    changed: Rule,
+    unknown: Rule,
+) -> Iterator[Finding]:
+    known = frame.loc[frame[field].notna(), ["customer_id", field]]
+    forms = {word: form_of(word) for word in known[field].unique()}
+    differs = known[field].map(lambda word: forms[word] != word)
+    wrong = known[differs.astype(bool)]
+    for customer_id, word in zip(wrong["customer_id"], wrong[field], strict=True):
+        form = forms[word]
+        if form is None:
+            yield _note(customer_id, field, word, word, unknown)
+        elif form == "":
+            yield _note(customer_id, field, word, None, Rule.GENDER_UNKNOWN)
+        else:
+            yield _note(customer_id, field, word, form, changed)
 
 
-def _impossible_births(frame: pd.DataFrame, asof: datetime) -> pd.Series[str]:
+def _births(frame: pd.DataFrame, asof: datetime, limits: Limits) -> Iterator[Finding]:
     born = pd.to_datetime(frame["birth_date"], errors="coerce")
     today = moment(asof).tz_localize(None).normalize()
-    earliest = today - pd.DateOffset(years=OLDEST_YEARS)
-    latest = today - pd.DateOffset(years=YOUNGEST_YEARS)
+    earliest = today - pd.DateOffset(years=limits.age_max_years)
+    latest = today - pd.DateOffset(years=limits.age_min_years)
     wrong = frame["birth_date"].notna() & ~born.between(earliest, latest)
-    return pd.Series(Rule.BIRTH_DATE_IMPOSSIBLE, index=frame.index[wrong])
+    return _taken_out(frame, "birth_date", wrong, Rule.BIRTH_DATE_IMPOSSIBLE)
 
 
-def _wrong_incomes(frame: pd.DataFrame) -> pd.Series[str]:
-    income = frame["income"].astype("float64").dropna()
-    possible = income[income >= 0]
-    rules = pd.Series(Rule.INCOME_NEGATIVE, index=income.index[income < 0])
-    whole = possible.map(lambda value: f"{value:.0f}")
-    filled = whole.map(lambda text: _PLACEHOLDER.fullmatch(text) is not None)
-    placeholders = pd.Series(
-        Rule.INCOME_PLACEHOLDER, index=possible.index[filled.to_numpy(dtype=bool)]
+def _incomes(
+    frame: pd.DataFrame, limits: Limits, incomes: pd.Series[float] | None
+) -> Iterator[Finding]:
+    income = frame["income"].astype("float64")
+    digits = income.map(lambda value: f"{value:.0f}", na_action="ignore").astype("str")
+    filled = income.notna() & digits.str.fullmatch(_PLACEHOLDER.pattern).fillna(False)
+    over = income > (limits.income_max or float("inf"))
+    yield from _taken_out(frame, "income_minor", income < 0, Rule.INCOME_NEGATIVE)
+    yield from _taken_out(frame, "income_minor", filled, Rule.INCOME_PLACEHOLDER)
+    yield from _taken_out(frame, "income_minor", over & ~filled, Rule.INCOME_OVER_LIMIT)
+    if limits.cutoff is None:
+        return
+    usual = income[(income > 0) & ~filled & ~over]
+    everybody = usual if incomes is None else incomes[incomes > 0]
+    far = _far_incomes(usual, everybody, Cutoff(limits.cutoff, INCOME_SPREAD))
+    for place in usual.index[far]:
+        shown = _shown(frame["income_minor"][place])
+        customer_id = frame["customer_id"][place]
+        yield _note(customer_id, "income_minor", shown, shown, Rule.INCOME_OUTLIER)
+
+
+def _far_incomes(
+    some: pd.Series[float], everybody: pd.Series[float], at: Cutoff
+) -> Any:
+    """Which of `some` lie far from the median of everybody."""
+    if some.empty or len(everybody) < INCOMES_FOR_A_MEDIAN:
+        return some.to_numpy() != some.to_numpy()
+    counted = everybody.value_counts()
+    counted = counted.reindex(
+        counted.index.union(pd.Index(some.unique())), fill_value=1
     )
-    rest = possible.drop(placeholders.index)
-    absurd = rest > (
-        INCOME_MEDIANS * rest.median()
-        if len(rest) >= INCOMES_FOR_A_MEDIAN
-        else float("inf")
-    )
-    far = pd.Series(Rule.INCOME_ABSURD, index=rest.index[absurd])
-    parts = [part for part in (rules, placeholders, far) if not part.empty]
-    return pd.concat(parts) if parts else rules
+    values = pd.Series(counted.index, dtype="float64")
+    weights = pd.Series(counted.to_numpy())
+    found = distances(values, weights, pd.Series(0, index=values.index), at)
+    far = set(values[found > at.deviations])
+    return some.isin(far).to_numpy()
 
 
-def _impossible_dates(frame: pd.DataFrame, asof: datetime) -> pd.Series[str]:
+def _dates(frame: pd.DataFrame, asof: datetime) -> Iterator[Finding]:
     at = times(frame, "customers", "created_at")
     earliest = pd.Timestamp(EARLIEST_RECORD, tz="UTC")
     wrong = at.notna() & ~at.between(earliest, moment(asof))
-    return pd.Series(Rule.DATE_IMPOSSIBLE, index=frame.index[wrong])
+    for place in frame.index[wrong]:
+        shown = at[place].isoformat()
+        customer_id = frame["customer_id"][place]
+        yield _note(customer_id, "created_at", shown, shown, Rule.CREATED_IMPOSSIBLE)
 
 
-def _take_out(frame: pd.DataFrame, field: str, rules: pd.Series[str]) -> pd.DataFrame:
-    rows = _rows(frame, field, rules.index, rules)
-    frame.loc[rules.index, field] = None
-    return rows
+def _taken_out(
+    frame: pd.DataFrame, field: str, wrong: pd.Series[bool], rule: Rule
+) -> Iterator[Finding]:
+    rows = frame.loc[wrong.astype(bool), ["customer_id", field]]
+    for customer_id, value in zip(rows["customer_id"], rows[field], strict=True):
+        yield _note(customer_id, field, _shown(value), None, rule)
 
 
-def _rows(
-    frame: pd.DataFrame, field: str, index: pd.Index[int], rules: pd.Series[str]
-) -> pd.DataFrame:
-    before = frame.loc[index, field].map(_shown)
-    return pd.DataFrame(
-        {
-            "customer_id": frame.loc[index, "customer_id"].to_numpy(),
-            "field": field,
-            "before": before.to_numpy(),
-            "after": None,
-            "rule": rules.astype(str).to_numpy(),
-        }
-    )
+def _note(
+    customer_id: Any, field: str, before: str | None, after: str | None, rule: Rule
+) -> Finding:
+    who = int(customer_id)
+    return Finding(CUSTOMER, who, who, field, before, after, rule)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.12g}"
-    if isinstance(value, datetime) and value == datetime.combine(value, time.min):
+        return f"{value:.0f}"
+    if isinstance(value, datetime):
         return value.date().isoformat()
     return str(value)

@@ -118,6 +118,31 @@ class OrderKind(StrEnum):
     RETURN = "return"
 
 
+# What ends so is a note: nothing was changed.
+FLAG = "_flagged"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One value that cleaning changes, takes out (`after` None) or only flags.
+
+    `kind` says whose id `record_id` is: customer, identity, order, product, source.
+    Of a flag, `after` is what may have been meant, or the value again.
+    """
+
+    kind: str
+    record_id: int
+    customer_id: int | None
+    field: str
+    before: str | None
+    after: str | None
+    rule: str
+
+    @property
+    def is_flag(self) -> bool:
+        return self.rule.endswith(FLAG)
+
+
 class RunState(StrEnum):
     """The life of one execution of a campaign."""
 

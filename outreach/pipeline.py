@@ -13,7 +13,7 @@ from core.model import RunState, system
 from core.settings import Settings
 from outreach.analysis import Analysed, analyse_customers
 from outreach.campaigns import begin_run
-from outreach.cleaning import Cleaned, clean_customers
+from outreach.cleaning import Cleaned, clean_data
 from outreach.compose import Composer
 from outreach.delivery import Sender
 from outreach.monitor import RunReport, report_run
@@ -77,7 +77,7 @@ async def collect(parts: Parts) -> str | None:
 
 async def clean(parts: Parts) -> Cleaned:
     """Correct what is certainly wrong, with a row for every change."""
-    return await clean_customers(parts.database, parts.clock)
+    return await clean_data(parts.database, parts.clock, parts.settings)
 
 
 async def analyse(parts: Parts) -> Analysed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    func,
     make_url,
     text,
 )
@@ -77,6 +78,16 @@ def upsert(connection: Connection, table: Table) -> Any:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+def earlier(connection: Connection, moment: Any, by: timedelta) -> Any:
+    """A column's moment less some time, to be compared with another column."""
+    seconds = by.total_seconds()
+    if connection.dialect.name == "postgresql":
+        return moment - text(f"interval '{seconds} seconds'")
+    # SQLite computes to the millisecond; the rest is the form of `utc_text`.
+    form = "%Y-%m-%dT%H:%M:%f000Z"
+    return func.strftime(form, moment, f"-{seconds} seconds", type_=String)
 
 
 def skip_locked(connection: Connection, query: Any, table: Table) -> Any:
