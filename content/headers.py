@@ -24,10 +24,11 @@ NEARLY = 90.0
 NEARLY_SCORE = 0.7
 NEARLY_LETTERS = 5
 
-_TURNING = frozenset(
-    {"id", "by", "code", "no", "nr", "number", "count", "num", "type", "of", "to"}
-)
+_TURNING = frozenset({"id", "by", "code", "no", "count", "type", "to"})
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NUMBER = re.compile(r"[Nn][°º]|№")
+_SAME = dict.fromkeys(("number", "numero", "nummer", "num", "nr"), "no")
+_SMALL = frozenset({"of", "the", "de", "du", "des", "d", "la", "le", "del", "der"})
 _SIGNS = re.compile(r"[\W_]+")
 
 
@@ -89,10 +90,12 @@ def header_words(root: Path) -> HeaderWords:
 
 def plain(text: str) -> str:
     """A header without capitals, accents and signs: `Order-ID` is `order id`."""
-    spaced = _CAMEL.sub(" ", text)
+    spaced = _CAMEL.sub(" ", _NUMBER.sub("no ", text))
     bare = unicodedata.normalize("NFKD", spaced)
     letters = "".join(sign for sign in bare if not unicodedata.combining(sign))
-    return _SIGNS.sub(" ", letters.casefold()).strip()
+    words = _SIGNS.sub(" ", letters.casefold()).split()
+    kept = [_SAME.get(word, word) for word in words if word not in _SMALL]
+    return " ".join(kept or words)
 
 
 def _fields(tree: Any, kind: RecordKind) -> dict[str, tuple[str, ...]]:

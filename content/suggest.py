@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from content.headers import HeaderWords, Likeness, plain
 from content.mapping import DATES, FIELDS, NUMBERS, REQUIRED
 from content.profile import Look, Profile, profile
+from content.rows import WORD_MAX
 from content.sample import Sample
 from core.records import RecordKind
 
@@ -36,6 +37,14 @@ ORDERS_COMPARED = 2000
 ONE_ROW_EACH = frozenset({RecordKind.CUSTOMERS, RecordKind.PRODUCTS})
 # Less is no reason to take rows for this kind.
 SCORE_LEAST = 0.6
+
+# Fields of one word or a few.
+BRIEF = frozenset(
+    {
+        *("id", "order", "customer", "product", "coupon", "status", "conversation"),
+        *("topic", "issue", "channel", "reason", "event", "telegram"),
+    }
+)
 
 _LOOKS: dict[str, tuple[Look, ...]] = {
     **dict.fromkeys(DATES, (Look.MOMENT,)),
@@ -159,7 +168,7 @@ def _suggestion(
         for group in REQUIRED[kind]
         if not any(name in choice.matches for name in group)
     )
-    if lacking == ("event",):
+    if lacking == ("event",) and signs:
         # Then all rows tell of one event, and the file's name may say which.
         lacking, score = (), score * EVENT_UNNAMED
     return Suggestion(
@@ -207,14 +216,29 @@ def _judged(
         return 0.0, ""
     if not column.filled:
         return likeness.score * EMPTY_SCORE, f"“{likeness.word}”; the column is empty"
+    against = _against(name, column, words)
+    if against:
+        return 0.0, against
+    share = _looks_so(name, column)
+    reason = f"“{likeness.word}” ({column.example})"
+    return likeness.score * (0.9 + share / 10), reason
+
+
+def _looks_so(name: str, column: Profile) -> float:
+    """How much of a column looks like what the field holds."""
     looks = _LOOKS.get(name, ())
-    share = max((column.share(look) for look in looks), default=1.0)
-    if share < FITTING:
-        return 0.0, f"{column.example} look otherwise"
+    return max((column.share(look) for look in looks), default=1.0)
+
+
+def _against(name: str, column: Profile, words: HeaderWords) -> str:
+    """Why a column can't be the field, whatever it is called; else nothing."""
+    if _looks_so(name, column) < FITTING:
+        return f"{column.example} look otherwise"
+    if name in BRIEF and any(len(word) > WORD_MAX for word in column.every):
+        return f"some are longer than {WORD_MAX} letters"
     if name in words.meanings and not _is_known(name, column, words):
-        return 0.0, f"{column.example} say nothing of it"
-    shown = f" ({column.example})"
-    return likeness.score * (0.9 + share / 10), f"“{likeness.word}”{shown}"
+        return f"{column.example} say nothing of it"
+    return ""
 
 
 def _is_known(name: str, column: Profile, words: HeaderWords) -> bool:

@@ -33,6 +33,10 @@ MONEY = frozenset(
         "value",
     }
 )
+UNITS = {
+    "minutes": ("minutes", "minute", "min", "mins", "minuten", "minutos"),
+    "hours": ("hours", "hour", "hrs", "h", "stunden", "heures", "horas"),
+}
 ANSWERS = frozenset({"active", "consent_email", "consent_telegram"})
 
 _PLAIN = re.compile(r"[^\W\d][\w./()-]*(?: [\w./()-]+)*")
@@ -140,7 +144,9 @@ def _read_as(
         yield from _unclear("dates", error)
     else:
         if findings:
-            reason = "; ".join(dict.fromkeys(f.reason for f in findings))
+            reasons = dict.fromkeys(f.reason for f in findings)
+            telling = [each for each in reasons if not each.startswith("as in")]
+            reason = "; ".join(telling or [findings[0].reason])
             listed = ", ".join(_quoted(form) for form in forms)
             yield _said(f"dates: [{listed}]", reason)
             if any(":" in f.reason or "%H" in f.value for f in findings):
@@ -319,6 +325,8 @@ def _is_score(word: str) -> bool:
 
 
 def _rules(looked: Looked, suggestion: Suggestion) -> Iterator[str]:
+    if suggestion.kind is RecordKind.CONVERSATIONS:
+        yield from _time_unit(suggestion)
     if suggestion.kind is not RecordKind.ORDERS:
         return
     prefix = order_prefix(looked.sample, suggestion)
@@ -334,6 +342,18 @@ def _rules(looked: Looked, suggestion: Suggestion) -> Iterator[str]:
         listed = ", ".join(_quoted(code) for code in codes)
         yield f"  no_product: [{listed}]"
         yield "    # codes without a digit, where nearly all have one: postage, fees?"
+
+
+def _time_unit(suggestion: Suggestion) -> Iterator[str]:
+    """Where the headers of durations name another unit than seconds."""
+    durations = ("first_response_seconds", "handling_seconds")
+    names = [plain(c) for field in durations for c in suggestion.columns_of(field)]
+    for unit, signs in UNITS.items():
+        if any(sign in name.split() for name in names for sign in signs):
+            yield ""
+            yield "rules:"
+            yield _said(f"  time_unit: {unit}", "as a header says")
+            return
 
 
 # --- writing --------------------------------------------------------------------------
