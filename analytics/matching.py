@@ -13,11 +13,18 @@ import pandas as pd
 
 from analytics.frame import empty_table
 from analytics.matching_blocking import Candidates, candidates
-from analytics.matching_comparison import Compared, compare
+from analytics.matching_comparison import Compared, compare, equal_values
 from analytics.matching_decision import Clusters, Pair, safety
 from analytics.matching_fields import EXACT
 from analytics.matching_people import People, prepare
-from analytics.matching_weights import Weights, implied, learn, pair_bits
+from analytics.matching_weights import (
+    ALIKE,
+    Weights,
+    learn,
+    pair_bits,
+    usual_bits,
+    worth_scoring,
+)
 from analytics.matching_words import evidence, through
 from analytics.model_run import ModelRun, artefact_hash
 
@@ -184,6 +191,8 @@ def match_people(
         )
     compared = compare(table, found.low, found.high)
     weights = learn(table, compared, spec.random_state)
+    copies = int((compared.levels <= EXACT).all(axis=1).sum())
+    compared = compared.part(worth_scoring(weights, compared, spec.propose_ratio))
     kept = _score(table, weights, compared, spec.propose_ratio)
     settled = _Settled.of(certain, apart)
     edges = _edges(table, kept, spec.safe_ratio)
@@ -198,7 +207,7 @@ def match_people(
         _model(weights),
         len(table),
         len(found),
-        int((compared.levels <= EXACT).all(axis=1).sum()),
+        copies,
         (*table.warnings, *_warnings(found, weights)),
     )
 
@@ -242,14 +251,15 @@ def _why_not(people: People) -> str | None:
 
 
 def _score(
-    people: People, weights: Weights, compared: Compared, least: float
+    people: People, weights: Weights, compared: Compared, least_ratio: float
 ) -> _Scored:
     """The pairs of at least this probability."""
-    bits = pair_bits(people, weights, compared)
-    probability = weights.probability(bits.sum(axis=1, dtype=np.float64))
-    kept = np.flatnonzero(probability >= least)
+    values = equal_values(people, compared)
+    bits = pair_bits(people, weights, compared, values)
+    probability = weights.probability(bits.sum(axis=1))
+    kept = np.flatnonzero(probability >= least_ratio)
     compared = compared.part(kept)
-    safe = safety(people, compared)
+    safe = safety(people, compared, values[kept])
     return _Scored(
         compared, bits[kept], probability[kept], safe.supported, safe.contradicted
     )
@@ -265,7 +275,7 @@ def _edges(people: People, scored: _Scored, safe_ratio: float) -> list[Pair]:
     """The pairs that are safe by themselves, the surest first."""
     safe = (scored.probability >= safe_ratio) & scored.supported
     rows = np.flatnonzero(safe & ~scored.contradicted)
-    bits = scored.bits[rows].sum(axis=1, dtype=np.float64).round(3)
+    bits = scored.bits[rows].sum(axis=1).round(3)
     pairs = _ids(people, scored)
     ranked = sorted(zip((-bits).tolist(), rows.tolist(), strict=True))
     return [pairs[row] for _, row in ranked]
@@ -319,7 +329,9 @@ def _rows(
     known = Clusters(settled.certain, ())
     safe = set(edges)
     pairs = _ids(people, scored)
-    words = evidence(people, scored.compared, scored.bits, _usual(weights, scored))
+    words = evidence(
+        people, scored.compared, scored.bits, usual_bits(weights, scored.compared)
+    )
     found: list[tuple[object, ...]] = []
     for row, pair in enumerate(pairs):
         if pair in settled.apart or known.together(*pair):
@@ -330,19 +342,10 @@ def _rows(
             third = min(clusters.members(pair[0]) - set(pair))
             because = (through(third), *because)
         decision = MatchDecision.MERGE if merged else MatchDecision.PROPOSE
-        bits = round(float(scored.bits[row].sum(dtype=np.float64)), 1)
+        bits = round(float(scored.bits[row].sum()), 1)
         likely = float(scored.probability[row])
         found.append((*pair, likely, bits, decision, because))
     return found
-
-
-def _usual(weights: Weights, scored: _Scored) -> np.ndarray:
-    """The weights of the levels, whatever the values."""
-    compared = scored.compared
-    context = implied(compared.comparisons, compared.levels)
-    places = np.arange(len(compared.comparisons))
-    usual: np.ndarray = weights.bits[context, places, compared.levels]
-    return usual
 
 
 def _pairs(rows: list[tuple[object, ...]], least: float) -> pd.DataFrame:
@@ -362,8 +365,8 @@ def _model(weights: Weights) -> MatchModel:
             each.field,
             level.key,
             float(weights.m[i, place]),
-            float(weights.u[0, i, place]),
-            float(weights.bits[0, i, place]),
+            float(weights.u[ALIKE, i, place]),
+            float(weights.bits[ALIKE, i, place]),
         )
         for i, each in enumerate(weights.comparisons)
         for place, level in enumerate(each.levels, start=1)

@@ -62,17 +62,25 @@ def candidates(people: People) -> Candidates:
     compared with its neighbours.
     """
     total = len(people)
-    found: list[np.ndarray] = []
+    found = [np.empty(0, dtype=np.int64)]
     divided: dict[str, int] = {}
     finer = _finer(people)
     order = _name_order(people)
     for each in _passes(people):
         pairs, large = _pairs(each, finer, order, total)
-        found.append(np.unique(pairs))
+        found.append(pairs)
         if large:
             divided[each.name] = divided.get(each.name, 0) + large
-    whole = np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+    whole = _distinct(np.concatenate(found))
     return Candidates(whole // max(total, 1), whole % max(total, 1), divided)
+
+
+def _distinct(numbers: np.ndarray) -> np.ndarray:
+    """Sorted and once each; for many equal ones sorting in place beats np.unique."""
+    numbers.sort()
+    first = np.ones(len(numbers), dtype=bool)
+    first[1:] = numbers[1:] != numbers[:-1]
+    return numbers[first]
 
 
 def keys_of(*parts: np.ndarray) -> np.ndarray:

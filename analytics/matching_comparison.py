@@ -39,15 +39,15 @@ class Compared:
     """Pairs of places `low` and `high`, and how each comparison of them ended.
 
     `levels` holds per pair (row) and comparison (column) the level; 0 is missing.
-    `values` holds, in the same shape, the code of the value where both are equal, and
-    -1 elsewhere; the codes of a field are those of `value_counts`.
+    `alike` says whether both are of one country and write their names in one script, as
+    far as is known: there names and places agree more often by chance.
     """
 
     comparisons: tuple[Comparison, ...]
     low: np.ndarray
     high: np.ndarray
     levels: np.ndarray
-    values: np.ndarray
+    alike: np.ndarray
 
     def __len__(self) -> int:
         return len(self.low)
@@ -59,7 +59,7 @@ class Compared:
             self.low[rows],
             self.high[rows],
             self.levels[rows],
-            self.values[rows],
+            self.alike[rows],
         )
 
 
@@ -88,17 +88,45 @@ def compare(people: People, low: np.ndarray, high: np.ndarray) -> Compared:
     low, high : places in `people`, parallel
     """
     comparisons = comparisons_of(people)
-    shape = (len(low), len(comparisons))
-    levels = np.zeros(shape, dtype=np.uint8, order="F")
-    values = np.full(shape, -1, dtype=np.int32, order="F")
+    levels = np.zeros((len(low), len(comparisons)), dtype=np.uint8, order="F")
+    for rows, place, (level, _) in _made(people, comparisons, low, high):
+        levels[rows, place] = level
+    return Compared(comparisons, low, high, levels, _alike(people, low, high))
+
+
+def equal_values(people: People, pairs: Compared) -> np.ndarray:
+    """Per pair and comparison the code of the value where both are equal, else -1.
+
+    The codes of a field are those of `value_counts`.
+    """
+    values = np.full(pairs.levels.shape, -1, dtype=np.int32, order="F")
+    made = _made(people, pairs.comparisons, pairs.low, pairs.high)
+    for rows, place, (_, value) in made:
+        values[rows, place] = value
+    return values
+
+
+def _made(
+    people: People,
+    comparisons: tuple[Comparison, ...],
+    low: np.ndarray,
+    high: np.ndarray,
+) -> Iterator[tuple[slice, int, Sides]]:
+    """Levels and values by rows and place of the comparison."""
     place = {each.field: i for i, each in enumerate(comparisons)}
     comparer = _Comparer(people)
     for begin in range(0, len(low), CHUNK):
-        part = slice(begin, begin + CHUNK)
-        for field, (level, value) in comparer.fields(low[part], high[part]):
-            levels[part, place[field]] = level
-            values[part, place[field]] = value
-    return Compared(comparisons, low, high, levels, values)
+        rows = slice(begin, begin + CHUNK)
+        for field, made in comparer.fields(low[rows], high[rows]):
+            yield rows, place[field], made
+
+
+def _alike(people: People, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    found = np.ones(len(low), dtype=bool)
+    for name in (COUNTRY.field, "script"):
+        one, other = (people.columns[name].codes[side] for side in (low, high))
+        found &= (one == other) | (one < 0) | (other < 0)
+    return found
 
 
 class _Comparer:
@@ -121,11 +149,11 @@ class _Comparer:
         yield ADDRESS.field, self._postal(low, high)
         plain = {
             CITY.field: grades.cities,
-            POSTCODE.field: grades.postcodes,
             GENDER.field: grades.otherwise(GENDER),
             COUNTRY.field: grades.otherwise(COUNTRY),
         }
         ids = {f"{ID_PREFIX}{kind}": grades.digits for kind in self._people.id_kinds}
+        yield POSTCODE.field, self._postcodes(low, high)
         for field, grade in (plain | ids).items():
             yield field, self._column(field, low, high, grade)
 
@@ -146,6 +174,13 @@ class _Comparer:
         graded[_digit_apart(one, other)] = BIRTH.place("digit")
         graded[_swapped(one, other)] = BIRTH.place("swapped")
         level[rest] = graded
+        return level, value
+
+    def _postcodes(self, low: np.ndarray, high: np.ndarray) -> Sides:
+        level, value = self._column(POSTCODE.field, low, high, grades.postcodes)
+        area = self._people.columns["area"].codes
+        near = (level == POSTCODE.different) & (area[low] == area[high])
+        level[near] = POSTCODE.place("area")
         return level, value
 
     def _addresses(

@@ -40,7 +40,7 @@ class Safety:
     contradicted: np.ndarray
 
 
-def safety(people: People, pairs: Compared) -> Safety:
+def safety(people: People, pairs: Compared, values: np.ndarray) -> Safety:
     """What speaks for and against merging without asking.
 
     A family shares surname, address, phone and often an e-mail address, twins their
@@ -52,8 +52,9 @@ def safety(people: People, pairs: Compared) -> Safety:
     ----------
     people : of whom the pairs are
     pairs : compared
+    values : as `equal_values` returns them
     """
-    view = _View(people, pairs)
+    view = _View(people, pairs, values)
     same_id, other_id = view.ids()
     named = view.among(GIVEN, "exact", "spelling", "similar", "swapped")
     surnamed = view.among(FAMILY, "exact", "spelling", "similar")
@@ -75,9 +76,10 @@ def safety(people: People, pairs: Compared) -> Safety:
 class _View:
     """The levels of pairs by field and key."""
 
-    def __init__(self, people: People, pairs: Compared) -> None:
+    def __init__(self, people: People, pairs: Compared, values: np.ndarray) -> None:
         self._people = people
         self._pairs = pairs
+        self._values = values
         self._places = {each.field: i for i, each in enumerate(pairs.comparisons)}
 
     def among(self, comparison: Comparison, *keys: str) -> np.ndarray:
@@ -86,7 +88,7 @@ class _View:
 
     def personal(self, comparison: Comparison) -> np.ndarray:
         """Where a value agrees that few enough have to be one person's."""
-        values = self._pairs.values[:, self._places[comparison.field]]
+        values = self._values[:, self._places[comparison.field]]
         counts = value_counts(self._people, comparison.field)
         found = np.zeros(len(values), dtype=bool)
         same = np.flatnonzero(values >= 0)

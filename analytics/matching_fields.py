@@ -30,6 +30,7 @@ class Comparison:
 
     `implied_by` names fields whose agreement makes this one likely to agree also
     between two people: who shares an address shares its city, and often a surname.
+    No two fields imply each other.
     """
 
     field: str
@@ -106,7 +107,7 @@ EMAIL = Comparison(
         similar=("are nearly the same", 0.2, 0.0001),
         different=("differ", 0.3, 0.999899),
     ),
-    implied_by=("address", "phone"),
+    implied_by=("phone", "address"),
 )
 PHONE = Comparison(
     "phone",
@@ -138,7 +139,7 @@ CITY = Comparison(
         similar=("are similar", 0.03, 0.01),
         different=("differ", 0.12, 0.969),
     ),
-    implied_by=("address", "postcode"),
+    implied_by=("address",),
 )
 POSTCODE = Comparison(
     "postcode",
@@ -149,7 +150,7 @@ POSTCODE = Comparison(
         area=("begin alike", 0.03, 0.03),
         different=("differ", 0.12, 0.955),
     ),
-    implied_by=("address",),
+    implied_by=("address", "city"),
 )
 COUNTRY = Comparison(
     "country",
@@ -158,7 +159,6 @@ COUNTRY = Comparison(
         exact=("are the same", 0.97, 0.7),
         different=("differ", 0.03, 0.3),
     ),
-    implied_by=("address", "city", "postcode"),
 )
 COMPARISONS = (
     GIVEN,

@@ -20,7 +20,6 @@ from analytics.matching_fields import (
     POSTCODE,
     Comparison,
 )
-from analytics.matching_people import is_han
 
 # Jaro-Winkler: "jon" and "john" 0.93, "meyer" and "meier" 0.89, "anna" and "emma" 0.5.
 SIMILAR_NAME = 0.88
@@ -54,10 +53,8 @@ def names(comparison: Comparison) -> Grade:
     def grade(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         likeness = each(JaroWinkler.similarity, one, other)
         level = np.full(len(one), comparison.different, dtype=np.uint8)
-        # An initial stands for a name.
-        level[(likeness >= SIMILAR_NAME) | _initial(one, other)] = similar
+        level[likeness >= SIMILAR_NAME] = similar
         level[_one_letter_apart(one, other)] = spelling
-        level[_both_han(one, other)] = comparison.different
         return level
 
     return grade
@@ -74,10 +71,8 @@ def cities(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def postcodes(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The grade of postcodes."""
+    """The grade of postcodes; who lives in one area is left to the caller."""
     level = np.full(len(one), POSTCODE.different, dtype=np.uint8)
-    alike = [left[:2] == right[:2] for left, right in zip(one, other, strict=True)]
-    level[np.array(alike, dtype=bool)] = POSTCODE.place("area")
     level[each(OSA.distance, one, other) <= 1] = POSTCODE.place("digit")
     return level
 
@@ -121,23 +116,6 @@ def _one_letter_apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         for left, right in zip(one[rows], other[rows], strict=True)
     ]
     return near
-
-
-def _initial(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    found = [
-        left[0] == right[0] and 1 in (len(left), len(right))
-        for left, right in zip(one, other, strict=True)
-    ]
-    return np.array(found, dtype=bool)
-
-
-def _both_han(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """One character more or less is another Chinese name, as brothers have."""
-    found = [
-        left[0] > "\u3000" and is_han(left) and is_han(right)
-        for left, right in zip(one, other, strict=True)
-    ]
-    return np.array(found, dtype=bool)
 
 
 def compared(

@@ -6,7 +6,13 @@ import numpy as np
 from rapidfuzz.distance import Indel, JaroWinkler
 
 from analytics import matching_grades as grades
-from analytics.matching_fields import FAMILY, GIVEN, MISSING
+from analytics.matching_fields import (
+    EXACT,
+    FAMILY,
+    GIVEN,
+    MISSING,
+    Comparison,
+)
 from analytics.matching_people import People, is_han, sound
 
 # Two names that differ by a blank and perhaps a letter: "anne marie", "annemarie".
@@ -24,14 +30,16 @@ class NameComparer:
         self._han = np.array([*(is_han(name) for name in self._names), False])
         sounds = np.array([*(sound(name) for name in self._names), ""], dtype=str)
         self._sounds = np.unique(sounds, return_inverse=True)[1]
+        self._short = np.array([*(len(name) == 1 for name in self._names), False])
+        first = np.array([*(name[0] for name in self._names), ""], dtype=str)
+        self._first = np.unique(first, return_inverse=True)[1]
         blank = np.array([*(" " in name for name in self._names), False])
         self._blank = blank[people.columns["given"].codes]
 
     def levels(self, low: np.ndarray, high: np.ndarray) -> tuple[Sides, Sides]:
         """Levels and equal values of given names, and the same of surnames."""
         given, family = self._aligned(low, high)
-        first = self._compared(given, grades.names(GIVEN))
-        last = self._compared(family, grades.names(FAMILY))
+        first, last = self._compared(GIVEN, given), self._compared(FAMILY, family)
         swapped = self._swapped(given, family, first[0], last[0])
         first[0][swapped] = GIVEN.place("swapped")
         last[0][swapped] = MISSING
@@ -67,8 +75,24 @@ class NameComparer:
         )
         return found
 
-    def _compared(self, sides: Sides, grade: grades.Grade) -> Sides:
-        return grades.compared(self._names, *sides, grade)
+    def _compared(self, comparison: Comparison, sides: Sides) -> Sides:
+        one, other = sides
+        level, value = grades.compared(
+            self._names, one, other, grades.names(comparison)
+        )
+        differ = level == comparison.different
+        # An initial stands for a name.
+        level[differ & self._initial(one, other)] = comparison.place("similar")
+        # One character more or less is another Chinese name, as brothers have.
+        han = self._han[one] & self._han[other] & (level > EXACT)
+        level[han] = comparison.different
+        return level, value
+
+    def _initial(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Where one is the first letter of the other; false where one is missing."""
+        short = self._short[one] | self._short[other]
+        found: np.ndarray = short & (self._first[one] == self._first[other])
+        return found & (one >= 0)
 
     def _swapped(
         self, given: Sides, family: Sides, first: np.ndarray, last: np.ndarray
@@ -80,11 +104,16 @@ class NameComparer:
             sounds[family[0]] == sounds[given[1]]
         )
         rows = np.flatnonzero(differ & crosswise)
-        one = self._likeness(given[0][rows], family[1][rows])
-        other = self._likeness(family[0][rows], given[1][rows])
+        near = [
+            (self._likeness(one, other) >= grades.SIMILAR_NAME)
+            | self._initial(one, other)
+            for one, other in (
+                (given[0][rows], family[1][rows]),
+                (family[0][rows], given[1][rows]),
+            )
+        ]
         found = np.zeros(len(first), dtype=bool)
-        near = np.minimum(one, other) >= grades.SIMILAR_NAME
-        found[rows[near]] = True
+        found[rows[near[0] & near[1]]] = True
         return found
 
     def _mend_blanks(

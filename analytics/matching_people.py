@@ -223,22 +223,25 @@ def _factored(frame: pd.DataFrame, name: str, change: Callable[[str], str]) -> C
 def _name_columns(frame: pd.DataFrame) -> dict[str, Column]:
     codes, names = pd.factorize(np.array(_words(frame, "name"), dtype=object))
     parts = [split_name(name) for name in names]
-    whole = sorted({part for name in parts for part in name if part})
-    place = {part: i for i, part in enumerate(whole)} | {"": -1}
-    vocabulary = np.array(whole, dtype=object)
+    distinct = sorted({part for name in parts for part in name if part})
+    place = {part: i for i, part in enumerate(distinct)} | {"": -1}
+    vocabulary = np.array(distinct, dtype=object)
     places = np.array(
         [[place[part] for part in name] for name in parts], dtype=np.int32
     ).reshape(-1, 3)[codes]
-    found = {
+    columns = {
         each: Column(places[:, i], vocabulary)
         for i, each in enumerate(("given", "family", "single"))
     }
     joined = np.array(["".join(name).replace(" ", "") for name in parts], dtype=object)
-    return found | {"whole": column(codes, joined)}
+    whole = column(codes, joined)
+    script = whole.derived(lambda text: "han" if is_han(text) else "other")
+    return columns | {"whole": whole, "script": script}
 
 
 def _plain_columns(frame: pd.DataFrame) -> dict[str, Column]:
     address = _factored(frame, "address", _address)
+    postcode = _factored(frame, "postcode", _postcode)
     return {
         "email": _factored(frame, "email", _email),
         "phone": _factored(frame, "phone", _phone),
@@ -249,7 +252,8 @@ def _plain_columns(frame: pd.DataFrame) -> dict[str, Column]:
         "street": address.derived(_street),
         "number": address.derived(_number),
         "city": _factored(frame, "city", _city),
-        "postcode": _factored(frame, "postcode", _postcode),
+        "postcode": postcode,
+        "area": postcode.derived(lambda text: text[:2]),
         "country": _factored(frame, "country", plain),
     }
 

@@ -12,8 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.matching_comparison import Compared, compare, value_counts
-from analytics.matching_fields import EXACT, MISSING, Comparison
+from analytics.matching_comparison import CHUNK, Compared, compare, value_counts
+from analytics.matching_fields import (
+    BIRTH,
+    COUNTRY,
+    EXACT,
+    GIVEN,
+    MISSING,
+    Comparison,
+)
 from analytics.matching_people import People
 
 SAMPLE_PAIRS = 100_000
@@ -23,27 +30,27 @@ TOLERANCE = 1e-5
 M_PAIRS = 20.0
 U_PAIRS = 50.0
 IMPLIED_PAIRS = 20.0
+IMPLIED_SAMPLE = 200
 # One person in ten is there twice, until the data say otherwise.
 DUPLICATES_RATIO = 0.1
 PRIOR_MAXIMUM = 0.1
 # A value that nobody else has is at most 5 bits better than the average one.
-RARITY_MAXIMUM = 32.0
-RARITY_PEOPLE = 100.0
+RARITY_BITS = 5.0
+RARE_FIELDS = 3
+RARITY_PEOPLE = 3.0
 # No field decides alone, however rare its values: a file may repeat one by mistake.
 BITS_MAXIMUM = 20.0
+APART, ALIKE, IMPLIED, CONTEXTS = 0, 1, 2, 5
 _WIDTH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Distinct rows of levels and how many pairs have each.
-
-    `implied` says per row and comparison whether a field agrees that makes this one
-    likely to agree also between two people.
-    """
+    """Distinct rows of levels, with the context of each, and how many pairs have it."""
 
     levels: np.ndarray
-    implied: np.ndarray
+    context: np.ndarray
+    alike: np.ndarray
     counts: np.ndarray
 
 
@@ -58,7 +65,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The learnt model; `m` is by comparison and level, `u` also by implied or not.
+    """The learnt model; `m` is by comparison and level, `u` also by context.
 
     Level 0 (missing) has equal ratios and weighs nothing.
     """
@@ -72,8 +79,8 @@ class Weights:
 
     @property
     def bits(self) -> np.ndarray:
-        """log2(m / u), by implied or not, comparison and level; at most 20 each."""
-        bits: np.ndarray = np.log2(self.m[None] / self.u)
+        """log2(m / u), by context, comparison and level; at most 20 each."""
+        bits: np.ndarray = np.log2(self.m / self.u)
         return bits.clip(-BITS_MAXIMUM, BITS_MAXIMUM)
 
     def probability(self, bits: np.ndarray) -> np.ndarray:
@@ -83,32 +90,32 @@ class Weights:
         return likely
 
 
-def patterns(comparisons: Sequence[Comparison], levels: np.ndarray) -> Patterns:
-    """The distinct rows of a table of levels.
+def contexts(pairs: Compared) -> np.ndarray:
+    """Per pair and comparison, in which company it agrees by chance.
 
-    Parameters
-    ----------
-    comparisons : as many as `levels` has columns
-    levels : per pair and comparison the number of the level, below 8
+    `APART`: of different countries or scripts; `ALIKE`: of the same; from `IMPLIED` on:
+    the first, second, third field of `implied_by` agrees exactly, the first counting
+    before the others. The country itself knows no company.
     """
-    packed = np.zeros(len(levels), dtype=np.int64)
-    for column in levels.T:
-        packed = packed * _WIDTH + column
-    found, counts = np.unique(packed, return_counts=True)
-    shifts = _WIDTH ** np.arange(levels.shape[1], dtype=np.int64)[::-1]
-    rows = (found[:, None] // shifts % _WIDTH).astype(np.uint8)
-    return Patterns(rows, implied(comparisons, rows), counts.astype(float))
-
-
-def implied(comparisons: Sequence[Comparison], levels: np.ndarray) -> np.ndarray:
-    """Per pair and comparison, 1 where a field of `implied_by` agrees exactly."""
+    comparisons = pairs.comparisons
     place = {each.field: i for i, each in enumerate(comparisons)}
-    found = np.zeros(levels.shape, dtype=np.uint8)
+    found = np.zeros(pairs.levels.shape, dtype=np.uint8, order="F")
     for i, each in enumerate(comparisons):
-        parents = [place[name] for name in each.implied_by]
-        if parents:
-            found[:, i] = (levels[:, parents] == EXACT).any(axis=1)
+        if each is not COUNTRY:
+            found[:, i] = np.where(pairs.alike, ALIKE, APART)
+        for number, name in reversed(list(enumerate(each.implied_by))):
+            found[pairs.levels[:, place[name]] == EXACT, i] = IMPLIED + number
     return found
+
+
+def patterns(pairs: Compared) -> Patterns:
+    """The distinct rows of levels and contexts."""
+    packed = pairs.alike.astype(np.int64)
+    for column in pairs.levels.T:
+        packed = packed * _WIDTH + column
+    _, first, counts = np.unique(packed, return_index=True, return_counts=True)
+    rows = pairs.part(first)
+    return Patterns(rows.levels, contexts(rows), rows.alike, counts.astype(float))
 
 
 def learn(people: People, candidates: Compared, random_state: int) -> Weights:
@@ -123,10 +130,10 @@ def learn(people: People, candidates: Compared, random_state: int) -> Weights:
     """
     comparisons = candidates.comparisons
     low, high = _random_pairs(len(people), random_state)
-    sample = patterns(comparisons, compare(people, low, high).levels)
-    found = patterns(comparisons, candidates.levels)
+    sample = patterns(compare(people, low, high))
+    whole = totals(people, comparisons)
     return expect_and_maximise(
-        comparisons, found, sample, totals(people, comparisons), len(people)
+        comparisons, patterns(candidates), sample, whole, len(people)
     )
 
 
@@ -168,10 +175,13 @@ def expect_and_maximise(
     """
     m0, u0 = _beliefs(comparisons)
     prior0 = min(PRIOR_MAXIMUM, 2 * DUPLICATES_RATIO / max(people - 1, 1))
-    weights = Weights(comparisons, m0, np.stack([u0, u0]), prior0, 0, converged=False)
+    weights = Weights(
+        comparisons, m0, np.stack([u0] * CONTEXTS), prior0, 0, converged=False
+    )
+    possible = _conceivable(comparisons, found)
     matches = prior0 * whole.pairs
     for round_ in range(1, ITERATIONS_MAXIMUM + 1):
-        likely = _likely(weights, found)
+        likely = _likely(weights, found) * possible
         m = _m(found, found.counts * likely, m0)
         u = _u(weights, found, likely, sample, whole, u0)
         expected = float((found.counts * likely).sum())
@@ -206,15 +216,35 @@ def _beliefs(comparisons: Sequence[Comparison]) -> tuple[np.ndarray, np.ndarray]
 
 def _likely(weights: Weights, rows: Patterns) -> np.ndarray:
     places = np.arange(rows.levels.shape[1])
-    bits = weights.bits[rows.implied, places, rows.levels].sum(axis=1)
+    bits = weights.bits[rows.context, places, rows.levels].sum(axis=1)
     return weights.probability(bits)
 
 
-def _level_sums(rows: Patterns, amounts: np.ndarray) -> np.ndarray:
-    """Per comparison and level the sum of the amounts of its pairs."""
+def _conceivable(comparisons: Sequence[Comparison], rows: Patterns) -> np.ndarray:
+    """Where not both given name and birth date differ.
+
+    Without this, learning may drift to what is a group in the data as well: families,
+    or people of one town.
+    """
+    place = {each.field: i for i, each in enumerate(comparisons)}
+    given = rows.levels[:, place[GIVEN.field]]
+    birth = rows.levels[:, place[BIRTH.field]]
+    possible: np.ndarray = (given != GIVEN.different) | (birth < BIRTH.place("part"))
+    return possible
+
+
+def _level_sums(levels: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """Per comparison and level the sum of the amounts of its pairs.
+
+    Parameters
+    ----------
+    levels : one row per pattern
+    amounts : per pattern, or per pattern and comparison
+    """
+    amounts = np.broadcast_to(amounts.reshape(len(levels), -1), levels.shape)
     sums = [
-        np.bincount(column, weights=amounts, minlength=_WIDTH)
-        for column in rows.levels.T
+        np.bincount(column, weights=amount, minlength=_WIDTH)
+        for column, amount in zip(levels.T, amounts.T, strict=True)
     ]
     found = np.array(sums)
     found[:, MISSING] = 0
@@ -222,7 +252,7 @@ def _level_sums(rows: Patterns, amounts: np.ndarray) -> np.ndarray:
 
 
 def _m(found: Patterns, amounts: np.ndarray, m0: np.ndarray) -> np.ndarray:
-    return _shares(_level_sums(found, amounts), m0, M_PAIRS)
+    return _shares(_level_sums(found.levels, amounts), m0, M_PAIRS)
 
 
 def _shares(sums: np.ndarray, beliefs: np.ndarray, strength: float) -> np.ndarray:
@@ -240,61 +270,137 @@ def _u(
     whole: Totals,
     u0: np.ndarray,
 ) -> np.ndarray:
-    """Shares among pairs of two people: the likely matches are taken out."""
-    matched = _level_sums(found, found.counts * likely)
-    others = (whole.known - matched.sum(axis=1)).clip(min=0)
+    """Shares among pairs of two people, by context; likely matches are taken out."""
+    two = sample.counts * (1 - _likely(weights, sample))
+    matched = _level_sums(found.levels, found.counts * likely)
+    known = (whole.known - matched.sum(axis=1)).clip(min=0)
     exact = (whole.exact - matched[:, EXACT]).clip(min=0)
-    exact = (exact + U_PAIRS * u0[:, EXACT]) / (others + U_PAIRS)
-    sums = _level_sums(sample, sample.counts * (1 - _likely(weights, sample)))
-    sums[:, EXACT] = 0
-    beliefs = u0.copy()
-    beliefs[:, EXACT] = 0
-    beliefs /= (1 - u0[:, EXACT])[:, None]
-    plain = _shares(sums, beliefs, U_PAIRS) * (1 - exact)[:, None]
-    plain[:, EXACT] = exact
-    plain[:, MISSING] = 1.0
-    amounts = found.counts * (1 - likely)
-    within = [
-        np.bincount(levels, weights=amounts * given, minlength=_WIDTH)
-        for levels, given in zip(found.levels.T, found.implied.T, strict=True)
+    exact = (exact + U_PAIRS * u0[:, EXACT]) / (known + U_PAIRS)
+    plain = _seen(sample, two, u0)
+    apart, alike = (
+        _with_exact(_seen(sample, two * (sample.alike == each), plain), plain, exact)
+        for each in (False, True)
+    )
+    # The company is told by the country, so it can't tell the country's share.
+    country = weights.comparisons.index(COUNTRY)
+    apart[country] = alike[country] = _with_exact(plain, plain, exact)[country]
+    others = found.counts * (1 - likely)
+    implied = [
+        _implied(found, others, sample, two, alike, context)
+        for context in range(IMPLIED, CONTEXTS)
     ]
-    sums = np.array(within)
-    sums[:, MISSING] = 0
-    implied_ = _shares(sums, plain, IMPLIED_PAIRS)
-    # What is implied is no rarer than what is not, few pairs seem to say so at times.
-    implied_[:, EXACT] = np.maximum(implied_[:, EXACT], plain[:, EXACT])
-    return np.stack([plain, implied_])
+    return np.stack([apart, alike, *implied])
 
 
-def pair_bits(people: People, weights: Weights, pairs: Compared) -> np.ndarray:
+def _seen(sample: Patterns, amounts: np.ndarray, beliefs: np.ndarray) -> np.ndarray:
+    """Shares of levels in a sample; what it never shows may still be there."""
+    sums = _level_sums(sample.levels, amounts)
+    shares = _shares(sums, beliefs, U_PAIRS)
+    least = 0.5 / (sums.sum(axis=1, keepdims=True) + U_PAIRS)
+    return np.maximum(shares, np.minimum(least, beliefs))
+
+
+def _with_exact(shares: np.ndarray, plain: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Shares of a sample with the true share of exact agreement.
+
+    A sample knows too little of rare agreements; it only says how many more or fewer
+    there are in this context.
+    """
+    found = shares.copy()
+    found[:, EXACT] = (exact * shares[:, EXACT] / plain[:, EXACT]).clip(max=0.999)
+    rest = (1 - found[:, EXACT]) / (1 - shares[:, EXACT])
+    found[:, EXACT + 1 :] *= rest[:, None]
+    found[:, MISSING] = 1.0
+    return found
+
+
+def _implied(
+    found: Patterns,
+    others: np.ndarray,
+    sample: Patterns,
+    two: np.ndarray,
+    alike: np.ndarray,
+    context: int,
+) -> np.ndarray:
+    """Shares where a field agrees that implies this one.
+
+    Two people of one address are seldom in a sample, but always candidates.
+    """
+    sums = _level_sums(sample.levels, two[:, None] * (sample.context == context))
+    few = sums.sum(axis=1) < IMPLIED_SAMPLE
+    rare = _level_sums(found.levels, others[:, None] * (found.context == context))
+    sums[few] = rare[few]
+    shares = _shares(sums, alike, IMPLIED_PAIRS)
+    # What is implied is not rarer, though few pairs may seem to say so.
+    shares[:, EXACT] = np.maximum(shares[:, EXACT], alike[:, EXACT])
+    return shares
+
+
+def usual_bits(weights: Weights, pairs: Compared) -> np.ndarray:
+    """Per pair and comparison the weight of its level, whatever the values.
+
+    Parameters
+    ----------
+    weights : as `learn` returns them
+    pairs : compared
+    """
+    places = np.arange(len(pairs.comparisons))
+    bits: np.ndarray = weights.bits[contexts(pairs), places, pairs.levels]
+    return bits
+
+
+def worth_scoring(weights: Weights, pairs: Compared, least_ratio: float) -> np.ndarray:
+    """Numbers of the pairs that may reach a probability, were their values rare.
+
+    Parameters
+    ----------
+    weights : as `learn` returns them
+    pairs : compared; millions, so they are looked at in parts
+    least_ratio : the probability
+    """
+    least = np.log2(least_ratio / (1 - least_ratio)) - RARE_FIELDS * RARITY_BITS
+    prior = np.log2(weights.prior_ratio / (1 - weights.prior_ratio))
+    found = []
+    for begin in range(0, len(pairs), CHUNK):
+        rows = np.arange(begin, min(begin + CHUNK, len(pairs)))
+        bits = usual_bits(weights, pairs.part(rows)).sum(axis=1)
+        found.append(rows[prior + bits >= least])
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+
+def pair_bits(
+    people: People, weights: Weights, pairs: Compared, values: np.ndarray
+) -> np.ndarray:
     """Per pair and comparison the weight in bits, rare values counting more.
 
     Parameters
     ----------
     people : of whom the pairs are
     weights : as `learn` returns them
-    pairs : levels and equal values
+    pairs : compared
+    values : as `equal_values` returns them
     """
-    context = implied(pairs.comparisons, pairs.levels)
-    bits = np.empty(pairs.levels.shape, dtype=np.float32, order="F")
+    context = contexts(pairs)
+    bits = usual_bits(weights, pairs)
     for i, each in enumerate(pairs.comparisons):
-        bits[:, i] = weights.bits[context[:, i], i, pairs.levels[:, i]]
-        same = np.flatnonzero(pairs.levels[:, i] == EXACT)
-        counts = value_counts(people, each.field)
-        rarity = _rarity(counts, weights.u[0, i, EXACT])
-        bits[same, i] += rarity[pairs.values[same, i]]
+        same = pairs.levels[:, i] == EXACT
+        # A rare city says nothing more where the address agrees already.
+        free = same & (context[:, i] < IMPLIED)
+        rarity = _rarity(value_counts(people, each.field))
+        bits[free, i] += rarity[values[free, i]]
         # An agreement is never worse evidence than none.
         bits[same, i] = bits[same, i].clip(0, BITS_MAXIMUM)
     return bits
 
 
-def _rarity(counts: np.ndarray, u_exact: float) -> np.ndarray:
-    """Bits by value: above 0 for a rare one, below 0 for a common one.
+def _rarity(counts: np.ndarray) -> np.ndarray:
+    """Bits by value: above 0 for a rarer one than usual, below 0 for a common one.
 
-    The pair itself doesn't make its value common, so two people don't count.
+    Usual is what the average agreeing pair has. The pair itself doesn't make its value
+    common, so two people don't count.
     """
-    known = counts.sum()
-    others = (counts - 2).clip(min=0) + RARITY_PEOPLE * u_exact
-    ratio = others / (known + RARITY_PEOPLE) / u_exact
-    bits: np.ndarray = -np.log2(ratio.clip(min=1 / RARITY_MAXIMUM))
-    return bits
+    others = (counts - 2).clip(min=0)
+    pairs = counts * (counts - 1)
+    usual = (pairs * others).sum() / max(pairs.sum(), 1)
+    bits: np.ndarray = np.log2((usual + RARITY_PEOPLE) / (others + RARITY_PEOPLE))
+    return bits.clip(max=RARITY_BITS)
