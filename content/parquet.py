@@ -7,13 +7,13 @@ this one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from content.columns import Columns, bind
 from content.raw_file import unusable
 from content.table import CELL_MAX, CHUNK_CHARACTERS, Chunk, Misfit, Table
 from content.typed import number_word
-from core.errors import DataError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -40,11 +40,13 @@ class ParquetTable(Table):
 
     def _read_columns(self) -> Columns:
         self._database = self._connect()
-        types = self._ask("SELECT * FROM read_parquet(?) LIMIT 0").description
-        names = [str(column[0]).strip() for column in types]
-        self._kinds = [str(column[1]).upper() for column in types]
+        with self._telling():
+            types = self._ask("SELECT * FROM read_parquet(?) LIMIT 0").description
+            names = [str(column[0]).strip() for column in types]
+            self._kinds = [str(column[1]).upper() for column in types]
+            count = self._ask("SELECT num_rows FROM parquet_file_metadata(?)")
+            found = count.fetchone()
         self._read = [_reader(kind, self._mapping.decimal) for kind in self._kinds]
-        found = self._ask("SELECT num_rows FROM parquet_file_metadata(?)").fetchone()
         self._count = int(found[0]) if found else 0
         if self._count > ROWS_MAX:
             raise self._raw.problem("too many rows", f"{self._count:,}")
@@ -64,14 +66,15 @@ class ParquetTable(Table):
         places = range(len(self._kinds))
         picked = ", ".join(_expression(p, self._kinds[p]) for p in places)
         names = ", ".join(f"c{place}" for place in places)
-        answer = self._ask(
-            f"SELECT {picked} FROM read_parquet(?) AS t({names}) OFFSET {done:d}"  # noqa: S608  our own names and a number
-        )
+        query = f"SELECT {picked} FROM read_parquet(?) AS t({names}) OFFSET {done:d}"  # noqa: S608  our own names and a number
+        with self._telling():
+            answer = self._ask(query)
         while True:
             found: list[list[str]] = []
             characters = 0
             while len(found) < rows and characters < CHUNK_CHARACTERS:
-                fetched = self._fetch(answer, min(FETCH_ROWS, rows - len(found)))
+                with self._telling():
+                    fetched = answer.fetchmany(min(FETCH_ROWS, rows - len(found)))
                 if not fetched:
                     break
                 for values in fetched:
@@ -104,25 +107,22 @@ class ParquetTable(Table):
         return found
 
     def _ask(self, query: str) -> DuckDBPyConnection:
+        return self._database.execute(query, [str(self._raw.path.absolute())])
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """What DuckDB finds wrong, as an error for a person."""
         import duckdb  # noqa: PLC0415  heavy, and only Parquet needs it
 
         try:
-            return self._database.execute(query, [str(self._raw.path.absolute())])
-        except (duckdb.Error, RuntimeError, UnicodeDecodeError) as error:
-            raise self._broken(error) from error
-
-    def _fetch(self, answer: DuckDBPyConnection, count: int) -> list[Any]:
-        import duckdb  # noqa: PLC0415  heavy, and only Parquet needs it
-
-        try:
-            return answer.fetchmany(count)
-        except (duckdb.Error, RuntimeError, UnicodeDecodeError) as error:
-            raise self._broken(error) from error
-
-    def _broken(self, error: Exception) -> DataError:
-        hint = "Was it copied or written to its end? Get it again."
-        shown = str(error).partition("\n")[0]
-        return self._raw.problem("the Parquet file can't be read", shown, hint=hint)
+            yield
+        # A damaged name of a column can't even be made a word.
+        except (duckdb.Error, RuntimeError, UnicodeError) as error:
+            hint = "Was it copied or written to its end? Get it again."
+            shown = str(error).partition("\n")[0]
+            raise self._raw.problem(
+                "the Parquet file can't be read", shown, hint=hint
+            ) from error
 
 
 def _expression(place: int, kind: str) -> str:

@@ -141,7 +141,9 @@ class Table(ABC):
             if len(row) == width:
                 for places in self._joins:
                     words = (row[place].strip() for place in places)
-                    row.append(" ".join(word for word in words if word not in missing))
+                    text = " ".join(word for word in words if word not in missing)
+                    # A line break that stands in the row twice would be counted twice.
+                    row.append(" ".join(text.split()))
 
 
 def breaks(row: list[str]) -> int:
