@@ -171,6 +171,8 @@ class Matching(Section):
 
     safe_ratio: float = Field(0.999, gt=0.5, lt=1)
     propose_ratio: float = Field(0.5, gt=0, lt=1)
+    # Attributes that hold a number which only one person has.
+    id_attributes: list[str] = ["tax_id", "passport"]
 
 
 class MissingValues(Section):

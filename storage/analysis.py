@@ -115,6 +115,10 @@ class ResultWriter:
         self._actor = actor
         self._now = now
 
+    def figures(self, run: NewModelRun) -> int:
+        """Store a run whose results stand elsewhere; returns its id."""
+        return self._complete(self._write(lambda c: _begin(c, run, self._now)))
+
     def features(
         self, run: NewModelRun, rows: Iterable[tuple[int, Mapping[str, Any]]]
     ) -> int:

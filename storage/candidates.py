@@ -11,10 +11,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
-    exists,
+    delete,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -24,20 +23,20 @@ from core.model import MatchState
 from storage import changes
 from storage.customer_fields import FIELDS, value_at
 from storage.database import actor_of
+from storage.pairs import Pair
 from storage.schema import (
     conversations,
     customers,
     feedback,
     identities,
-    identity_claims,
     match_candidates,
     orders,
     sources,
 )
 
-Pair = tuple[int, int]
 # What is shown side by side; attributes differ between sources by their nature.
 COUNTED = (orders, conversations, feedback)
+IDS_PER_STATEMENT = 1000
 
 
 class CandidateError(RapportError):
@@ -113,6 +112,32 @@ def propose(
         _write(connection, (each.low_id, each.high_id), values, known=state is not None)
         new += 1
     return new
+
+
+def forget_others(
+    connection: Connection, found: Collection[Pair], looked_at: datetime
+) -> int:
+    """Drop proposals that a newer look at everybody did not find; returns how many.
+
+    Parameters
+    ----------
+    connection : a writing one
+    found : the pairs that the look found
+    looked_at : when it began; what somebody proposed since stays
+    """
+    rows = connection.execute(
+        select(match_candidates).where(
+            match_candidates.c.state == MatchState.PROPOSED,
+            match_candidates.c.found_at < looked_at,
+        )
+    )
+    gone = [row.id for row in rows if (row.low_id, row.high_id) not in found]
+    for start in range(0, len(gone), IDS_PER_STATEMENT):
+        some = gone[start : start + IDS_PER_STATEMENT]
+        connection.execute(
+            delete(match_candidates).where(match_candidates.c.id.in_(some))
+        )
+    return len(gone)
 
 
 def settle(
@@ -232,97 +257,6 @@ def people(connection: Connection, ids: Collection[int]) -> dict[int, Person]:
     }
 
 
-# --- what the matching must know ------------------------------------------------------
-
-
-def proven_pairs(connection: Connection) -> list[tuple[Pair, str]]:
-    """Pairs of which one proved an address that a source gave for the other.
-
-    Each with the kind of the address. Two with different birth dates are not among
-    them: a family may share a telephone.
-    """
-    owner, claimant = customers.alias("owner"), customers.alias("claimant")
-    low, high = _root(claimant), _root(owner)
-    rows = connection.execute(
-        select(low.label("one"), high.label("other"), identities.c.kind)
-        .select_from(identity_claims)
-        .join(
-            identities,
-            and_(
-                identities.c.kind == identity_claims.c.kind,
-                identities.c.value == identity_claims.c.value,
-                identities.c.verified_at.is_not(None),
-            ),
-        )
-        .join(owner, owner.c.id == identities.c.customer_id)
-        .join(claimant, claimant.c.id == identity_claims.c.customer_id)
-        .where(
-            low != high,
-            owner.c.erased_at.is_(None),
-            claimant.c.erased_at.is_(None),
-            or_(
-                owner.c.birth_date.is_(None),
-                claimant.c.birth_date.is_(None),
-                owner.c.birth_date == claimant.c.birth_date,
-            ),
-        )
-        .order_by(identity_claims.c.id)
-    )
-    return [(_ordered(row.one, row.other), row.kind) for row in rows]
-
-
-def apart(connection: Connection) -> dict[Pair, bool]:
-    """Pairs that a person found to be two, by the customers that they are now.
-
-    The value says whether an address of either is newer than the decision: such a
-    pair may be proposed again. None of them is ever merged without a person.
-    """
-    low, high = customers.alias("low"), customers.alias("high")
-    newer = [
-        exists().where(
-            table.c.customer_id.in_((_root(low), _root(high))),
-            table.c.created_at > match_candidates.c.decided_at,
-        )
-        for table in (identities, identity_claims)
-    ]
-    rows = connection.execute(
-        select(
-            _root(low).label("one"),
-            _root(high).label("other"),
-            or_(*newer).label("is_newer"),
-        )
-        .select_from(match_candidates)
-        .join(low, low.c.id == match_candidates.c.low_id)
-        .join(high, high.c.id == match_candidates.c.high_id)
-        .where(match_candidates.c.state == MatchState.APART)
-        .order_by(match_candidates.c.id)
-    )
-    found: dict[Pair, bool] = {}
-    for row in rows:
-        if row.one != row.other:
-            pair = _ordered(row.one, row.other)
-            found[pair] = found.get(pair, True) and bool(row.is_newer)
-    return found
-
-
-def changed_since(connection: Connection, since: datetime) -> set[int]:
-    """Customers of whom something that is compared may have changed since then."""
-    found = set(
-        connection.scalars(
-            select(_root(customers)).where(customers.c.updated_at >= since)
-        )
-    )
-    for table in (identities, identity_claims):
-        found |= set(
-            connection.scalars(
-                select(_root(customers))
-                .join(table, table.c.customer_id == customers.c.id)
-                .where(table.c.created_at >= since)
-            )
-        )
-    return found
-
-
 def _waiting(*columns: Any) -> Any:
     """Proposals of which neither side was merged or erased since."""
     low, high = customers.alias("low"), customers.alias("high")
@@ -340,14 +274,6 @@ def _waiting(*columns: Any) -> Any:
             ),
         )
     )
-
-
-def _root(table: Any) -> ColumnElement[int]:
-    return func.coalesce(table.c.alias_of, table.c.id)
-
-
-def _ordered(one: int, other: int) -> Pair:
-    return min(one, other), max(one, other)
 
 
 def _is_pair(low_id: int, high_id: int) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ of an import that is still running are left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Select, case, func, select
 
-from core.model import OrderKind, Sender
+from core.model import IdentityKind, OrderKind, Sender
 from storage import schema
 from storage.episodes import EventKind
 from storage.ingest import arrived_orders
@@ -33,6 +33,11 @@ from storage.schema import (
 
 ROWS_PER_CHUNK = 50_000
 MOMENT = "moment"
+# What is compared of customers to find those who are one person.
+COMPARED = (
+    *("name", "birth_date", "gender", "address", "city", "postcode", "country"),
+)
+CLAIMED = (IdentityKind.EMAIL.value, IdentityKind.PHONE.value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +84,69 @@ def customers_frame(connection: Connection) -> pd.DataFrame:
     )
     frame["birth_date"] = pd.to_datetime(frame["birth_date"])
     return frame
+
+
+def people_frame(
+    connection: Connection, id_attributes: Sequence[str] = ()
+) -> pd.DataFrame:
+    """One row per customer who is neither merged nor erased, as they are compared.
+
+    Parameters
+    ----------
+    connection : a reading one
+    id_attributes : attributes with a number that only one person has
+
+    Returns
+    -------
+    customer_id (int64), name, birth_date, gender, address, city, postcode, country,
+    email, phone (object, None where unknown; of several addresses the first), ids
+    (dict of attribute to value), claims (list of (kind, value): the other e-mail
+    addresses and telephones that the person had or a source gave).
+    """
+    table = schema.customers
+    columns = [table.c[name] for name in COMPARED]
+    query = select(table.c.id.label("customer_id"), *columns, table.c.attributes)
+    query = query.where(table.c.alias_of.is_(None), table.c.erased_at.is_(None))
+    frame = _frame(connection, query.order_by(table.c.id), {"customer_id": "int64"})
+    addresses = _addresses(connection)
+    for kind, known in addresses.items():
+        first = {key: values[0] for key, values in known.items()}
+        frame[kind] = frame["customer_id"].map(first).astype("object")
+    claims = [
+        [
+            (kind, each)
+            for kind in addresses
+            for each in addresses[kind].get(key, ())[1:]
+        ]
+        for key in frame["customer_id"]
+    ]
+    ids = [
+        {name: str(own[name]) for name in id_attributes if own.get(name)}
+        for own in frame.pop("attributes")
+    ]
+    frame["claims"] = pd.Series(claims, frame.index, dtype="object")
+    frame["ids"] = pd.Series(ids, frame.index, dtype="object")
+    return frame
+
+
+def _addresses(connection: Connection) -> dict[str, dict[int, list[str]]]:
+    """Per kind the addresses of each customer, those that are claimed behind."""
+    found: dict[str, dict[int, list[str]]] = {kind: {} for kind in CLAIMED}
+    own, claimed = schema.identities, schema.identity_claims
+    for table, order in (
+        (own, (own.c.place, own.c.id)),
+        (claimed, (claimed.c.id,)),
+    ):
+        rows = connection.execute(
+            select(_survivor(table.c.customer_id), table.c.kind, table.c.value)
+            .select_from(_with_customer(table))
+            .where(table.c.kind.in_(CLAIMED))
+            .order_by(*order)
+            .execution_options(yield_per=ROWS_PER_CHUNK)
+        )
+        for customer_id, kind, value in rows:
+            found[kind].setdefault(customer_id, []).append(value)
+    return found
 
 
 def orders_frame(connection: Connection) -> pd.DataFrame:

@@ -24,12 +24,12 @@ from storage import (
     merge_fields,
     merge_rows,
     staff,
+    totals,
 )
 from storage.database import actor_of
-from storage.dialect import upsert
 from storage.merge_fields import UnitedFields
 from storage.merge_rows import MovedRows
-from storage.schema import conversations, customers, merges, stale_totals
+from storage.schema import conversations, customers, merges
 
 
 class MergeError(RapportError):
@@ -291,16 +291,9 @@ def _people(rows: Iterable[Row[Any]]) -> set[int]:
 def _tell(connection: Connection, ids: Iterable[int], now: datetime) -> None:
     """Let totals be counted anew, and pages look again."""
     people = sorted(set(ids))
-    _mark_stale(connection, people)
+    totals.mark_stale(connection, people)
     for each in people:
         changes.record(connection, "customer", each, now)
-
-
-def _mark_stale(connection: Connection, ids: Iterable[int]) -> None:
-    connection.execute(
-        upsert(connection, stale_totals).on_conflict_do_nothing(),
-        [{"customer_id": each} for each in ids],
-    )
 
 
 # --- which merges ---------------------------------------------------------------------

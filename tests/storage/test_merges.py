@@ -25,11 +25,11 @@ from core.model import (
     staff_member,
 )
 from storage import (
-    candidates,
     conversations,
     customers,
     merges,
     outcomes,
+    pairs,
     preferences,
     runs,
     schema,
@@ -691,7 +691,7 @@ def test_an_undone_merge_marks_the_two_as_apart(
 ) -> None:
     undo(database, merged(database, *two))
 
-    assert database.read_now(candidates.apart) == {two: False}
+    assert database.read_now(pairs.apart) == {two: False}
 
 
 # --- what is refused ------------------------------------------------------------------

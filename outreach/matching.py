@@ -1,0 +1,234 @@
+"""The matching as a step: who is one person becomes one, in doubt a person decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from core.clock import Clock
+from core.log import get_logger
+from core.model import MergeMethod, system
+from core.settings import Matching as MatchingSettings
+from storage import analysis, candidates, customers, merges, pairs
+from storage.analysis import NewModelRun, ResultWriter
+from storage.candidates import Proposal
+from storage.database import Connection, Database
+from storage.merges import MergeError
+from storage.pairs import Pair
+
+if TYPE_CHECKING:
+    from analytics.matching import Matching
+    from analytics.matching_words import Evidence
+
+T = TypeVar("T")
+
+log = get_logger("matching")
+MATCHER = system("matcher")
+KIND, NAME = "matching", "people"
+# About 20 ms of a write transaction, so that a serving process is not held up.
+MERGES_PER_WRITE = 4
+PROPOSALS_PER_WRITE = 200
+# A write that was open when the last look began may have carried an earlier moment.
+OVERLAP = timedelta(minutes=10)
+# So many comparisons tell why; the rest says no more.
+REASONS = 4
+# `analytics.matching.MatchDecision.MERGE`; the analysis loads only when it is used.
+MERGE = "merge"
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What one look at the customers found; `reason` says why it compared nobody."""
+
+    people: int = 0
+    merged: int = 0
+    proposed: int = 0
+    waiting: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """A pair that is to be merged."""
+
+    pair: Pair
+    method: MergeMethod
+    probability_ratio: float | None
+    reason: str
+
+
+async def match_customers(
+    database: Database,
+    clock: Clock,
+    settings: MatchingSettings,
+    *,
+    everything: bool = False,
+) -> Matched:
+    """Merge who is certainly one person, and propose who may be.
+
+    Where nothing that is compared has changed since the last look, nobody is compared
+    again, unless `everything` is asked for.
+    """
+    if not everything and not await database.read(_has_changed):
+        waiting = await database.read(candidates.count)
+        return Matched(
+            waiting=waiting, reason="nothing has changed since the last look"
+        )
+    return await _Look(database, clock, settings).run()
+
+
+class _Look:
+    """One look at everybody."""
+
+    def __init__(
+        self, database: Database, clock: Clock, settings: MatchingSettings
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._now = clock.now()
+
+    async def run(self) -> Matched:
+        apart = await self._database.read(pairs.apart)
+        merged = await self._merge(await self._database.read(_proven))
+        found = await self._compare(apart)
+        safe, doubtful = _divide(found, apart)
+        merged += await self._merge(safe)
+        proposed = await self._propose(doubtful)
+        run = found.model_run(None, self._now)
+        names = NewModelRun.__slots__
+        ResultWriter(self._database, MATCHER, self._now).figures(
+            NewModelRun(**{name: getattr(run, name) for name in names})
+        )
+        waiting = await self._database.read(candidates.count)
+        log.info("matching_done", people=found.people, merged=merged, proposed=proposed)
+        return Matched(found.people, merged, proposed, waiting, found.reason)
+
+    async def _compare(self, apart: Mapping[Pair, bool]) -> Matching:
+        from analytics.matching import MatchingSpec, match_people
+        from storage import frames
+
+        people = await self._database.read(
+            lambda c: frames.people_frame(c, self._settings.id_attributes)
+        )
+        spec = MatchingSpec(self._settings.safe_ratio, self._settings.propose_ratio)
+        settled = [pair for pair, is_newer in apart.items() if not is_newer]
+        return match_people(people, spec, apart=settled)
+
+    async def _merge(self, found: Iterable[_Merge]) -> int:
+        merged = 0
+        for some in _batches(found, MERGES_PER_WRITE):
+            merged += await self._database.write(
+                MATCHER, partial(_merge, found=some, now=self._now)
+            )
+        return merged
+
+    async def _propose(self, found: Iterable[Proposal]) -> int:
+        today = await self._database.read(partial(_of_survivors, found=found))
+        proposed = 0
+        for some in _batches(today.values(), PROPOSALS_PER_WRITE):
+            proposed += await self._database.write(
+                MATCHER, partial(candidates.propose, proposals=some, now=self._now)
+            )
+        await self._database.write(
+            MATCHER,
+            partial(candidates.forget_others, found=set(today), looked_at=self._now),
+        )
+        return proposed
+
+
+def _has_changed(connection: Connection) -> bool:
+    last = analysis.current(connection, KIND, NAME)
+    if last is None:
+        return True
+    return pairs.have_changed(connection, last.created_at - OVERLAP)
+
+
+def _proven(connection: Connection) -> list[_Merge]:
+    """Who proved an address that a source gave for another."""
+    apart = pairs.apart(connection)
+    return [
+        _Merge(pair, MergeMethod.SAME_IDENTITY, None, f"the same proven {kind}")
+        for pair, kind in pairs.proven(connection)
+        if pair not in apart
+    ]
+
+
+def _divide(
+    found: Matching, apart: Mapping[Pair, bool]
+) -> tuple[list[_Merge], list[Proposal]]:
+    """What is merged, and what a person is asked about.
+
+    Whom somebody found to be two is not merged again without a person, nor is
+    anybody who would make them one by way of others.
+    """
+    asked = {found.clusters[low] for low, high in apart if _together(found, low, high)}
+    safe: list[_Merge] = []
+    doubtful: list[Proposal] = []
+    for row in found.pairs.to_dict("records"):
+        pair = int(row["low_id"]), int(row["high_id"])
+        ratio, evidence = float(row["probability_ratio"]), row["evidence"]
+        if row["decision"] == MERGE and found.clusters[pair[0]] not in asked:
+            safe.append(_Merge(pair, MergeMethod.PROBABLE, ratio, _words(evidence)))
+        else:
+            told = [asdict(each) for each in evidence]
+            doubtful.append(Proposal(*pair, ratio, told))
+    return safe, doubtful
+
+
+def _together(found: Matching, low: int, high: int) -> bool:
+    head = found.clusters.get(low)
+    return head is not None and head == found.clusters.get(high)
+
+
+def _words(evidence: Iterable[Evidence]) -> str:
+    """What spoke for the pair, the heaviest first."""
+    told = [each.words for each in evidence if each.weight_bits >= 0]
+    return "; ".join(told[:REASONS])
+
+
+def _merge(connection: Connection, found: Iterable[_Merge], now: datetime) -> int:
+    """Merge these pairs, the older customer survives; returns how many were two."""
+    merged = 0
+    for each in found:
+        one, other = sorted(customers.survivor_of(connection, i) for i in each.pair)
+        if one == other:
+            continue
+        try:
+            merges.merge(
+                connection,
+                one,
+                other,
+                each.method,
+                now,
+                each.probability_ratio,
+                each.reason,
+            )
+        except MergeError:
+            # Somebody erased one of them since we looked.
+            log.warning("merge_refused", survivor=one, merged=other)
+        else:
+            merged += 1
+    return merged
+
+
+def _of_survivors(
+    connection: Connection, found: Iterable[Proposal]
+) -> dict[Pair, Proposal]:
+    """The proposals by who the customers are now, each pair once with its best."""
+    survivors, apart = pairs.survivors(connection), pairs.apart(connection)
+    today: dict[Pair, Proposal] = {}
+    for each in sorted(found, key=lambda each: each.probability_ratio):
+        ids = {survivors.get(i, i) for i in (each.low_id, each.high_id)}
+        if len(ids) == 2 and apart.get(pair := (min(ids), max(ids)), True):
+            today[pair] = replace(each, low_id=pair[0], high_id=pair[1])
+    return today
+
+
+def _batches(found: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(found)
+    while some := list(islice(rest, size)):
+        yield some
