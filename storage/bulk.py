@@ -99,11 +99,14 @@ def lookup(
     wanted: Iterable[Any],
     columns: Sequence[Any],
     *conditions: Any,
+    lock: bool = False,
 ) -> Iterator[Any]:
     """Rows of `columns` whose key is one of `wanted`, a few hundred at a time."""
     query = select(*columns).where(
         key.in_(bindparam("wanted", expanding=True)), *conditions
     )
+    if lock:
+        query = query.with_for_update()
     values = iter(wanted)
     while part := list(islice(values, LOOKUP_VALUES)):
         yield from connection.execute(query, {"wanted": part})
