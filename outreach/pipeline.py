@@ -16,6 +16,7 @@ from outreach.campaigns import begin_run
 from outreach.cleaning import Cleaned, clean_data
 from outreach.compose import Composer
 from outreach.delivery import Sender
+from outreach.matching import Matched, match_customers
 from outreach.monitor import RunReport, report_run
 from outreach.plan import plan
 from storage import ingest
@@ -45,6 +46,7 @@ class Report:
     cleaned: Cleaned | None = None
     analysed: Analysed | None = None
     runs: list[RunReport] = field(default_factory=list)
+    matched: Matched | None = None
 
 
 async def run(
@@ -58,11 +60,11 @@ async def run(
     unfinished = await collect(parts)
     if unfinished is not None:
         return Report(stopped=unfinished)
-    cleaned = await clean(parts)
+    cleaned, matched = await clean(parts)
     analysed = await analyse(parts)
     decided = await decide(parts, campaigns, scheduled_for or parts.clock.now())
     await send(parts)
-    return Report(None, cleaned, analysed, await monitor(parts, decided))
+    return Report(None, cleaned, analysed, await monitor(parts, decided), matched)
 
 
 async def collect(parts: Parts) -> str | None:
@@ -75,9 +77,11 @@ async def collect(parts: Parts) -> str | None:
     return f"not complete: {named}. Run the same import again; it goes on."
 
 
-async def clean(parts: Parts) -> Cleaned:
-    """Correct what is certainly wrong, with a row for every change."""
-    return await clean_data(parts.database, parts.clock, parts.settings)
+async def clean(parts: Parts) -> tuple[Cleaned, Matched]:
+    """Correct what is certainly wrong, then make one customer of one person."""
+    database, clock, settings = parts.database, parts.clock, parts.settings
+    cleaned = await clean_data(database, clock, settings)
+    return cleaned, await match_customers(database, clock, settings.matching)
 
 
 async def analyse(parts: Parts) -> Analysed:

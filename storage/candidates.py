@@ -172,12 +172,16 @@ def keep_apart(connection: Connection, candidate_id: int, now: datetime) -> Pair
     return pair
 
 
-def pair_of(connection: Connection, candidate_id: int) -> Pair:
+def pair_of(
+    connection: Connection, candidate_id: int, first: int | None = None
+) -> Pair:
     """The two customers of a proposal that waits for a decision.
+
+    The older one comes first, unless another is asked for.
 
     Raises
     ------
-    CandidateError : nothing is proposed there any more
+    CandidateError : nothing is proposed there any more, or not about that customer
     """
     row = connection.execute(
         _waiting(match_candidates.c.low_id, match_candidates.c.high_id).where(
@@ -189,7 +193,14 @@ def pair_of(connection: Connection, candidate_id: int) -> Pair:
         raise CandidateError(
             Problem(f"no proposal {candidate_id} waits for a decision", hint=hint)
         )
-    return row.low_id, row.high_id
+    if first in {None, row.low_id}:
+        return row.low_id, row.high_id
+    if first != row.high_id:
+        hint = f"It is about {row.low_id} and {row.high_id}."
+        raise CandidateError(
+            Problem(f"proposal {candidate_id} is not about customer {first}", hint=hint)
+        )
+    return row.high_id, row.low_id
 
 
 def count(connection: Connection) -> int:
