@@ -84,7 +84,7 @@ def _lacking(header: Sequence[str], mapping: FileMapping) -> dict[str, str]:
         for field, given in mapping.columns.items()
         if (missing := [name for name in names(given) if name not in there])
     }
-    bound = {
+    bound = {*mapping.defaults} | {
         field
         for field, given in mapping.columns.items()
         if any(name in there for name in names(given))

@@ -34,7 +34,7 @@ READ_BYTES = 1 << 18
 # A row of several lines that is longer has an open quote somewhere.
 ROW_MAX = 4 * LINE_MAX
 # Rows are taken so many at once, lest a few thousand long ones fill the memory.
-SLICE_ROWS = 64
+SLICE_ROWS = 256
 
 
 class _Rows(Protocol):

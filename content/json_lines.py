@@ -146,7 +146,7 @@ class JsonTable(Table):
 
     def _flat(self, value: Any, shown: Any) -> Words | Misfit:
         if not isinstance(value, dict):
-            return Misfit([shown()[:RAW_MAX]], "no_object", 0, _kind(value))
+            return Misfit([shown()[:RAW_MAX]], "bad_json", 0, _kind(value))
         found: Words = {}
         self._flatten(value, "", 0, found)
         return found

@@ -28,7 +28,7 @@ from core.errors import DataError
 ROWS_MAX = 1 << 20
 # Excel's word for a value that isn't there; the other errors are mistakes.
 NOT_AVAILABLE = "#N/A"
-NO_VALUE = "formula"
+NO_VALUE = "a formula without its value"
 
 
 class CellError(Exception):

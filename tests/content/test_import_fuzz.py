@@ -9,15 +9,16 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from content.mapping import FileMapping
+from content.guess import settle
+from content.mapping import GUESSED, FileMapping
 from content.orders import OrderReader
 from content.people import customer_reader
 from content.rows import FileDefaults
@@ -34,14 +35,16 @@ DEFAULTS = FileDefaults("EUR", "Europe/Berlin", date(2026, 1, 31))
 CUSTOMERS = FileMapping(
     name="people",
     kind=RecordKind.CUSTOMERS,
-    columns={"id": "id", "name": ("name", "city"), "birth_date": "city"},
+    columns={"id": "id", "name": ("name", "city"), "birth_date": "name"},
     optional=frozenset({"name", "birth_date"}),
     attributes="rest",
+    guess=frozenset(GUESSED),
 )
 ORDERS = FileMapping(
     name="orders",
     kind=RecordKind.ORDERS,
     columns={"order": "id", "ordered_at": "name", "price": "city"},
+    guess=frozenset(GUESSED),
 )
 ROWS = [[str(number), "2026-01-31", "12.50"] for number in range(40)]
 
@@ -137,7 +140,8 @@ def read_all(table: Table, mapping: FileMapping) -> int:
 
 def outcome_of(path: Path, mapping: FileMapping) -> str:
     try:
-        return f"{read_all(open_table(path, mapping), mapping)} rows"
+        settled, _ = settle(mapping, path, path.name)
+        return f"{read_all(open_table(path, settled), settled)} rows"
     except DataError as error:
         told = str(error).encode().decode()
     return "refused" if told.startswith(path.name) else told
@@ -155,7 +159,8 @@ def test_damage_is_told_and_never_crashes(tmp_path, name, mapping):
 
     for _ in range(count):
         path.write_bytes(chance.choice(mutations)(chance, valid))
-        outcomes.add(outcome_of(path, replace(mapping, delimiter=None)))
+        outcomes.add(outcome_of(path, mapping))
 
-    # The valid file, and what became of the others.
+    assert all(re.fullmatch(r"refused|\d+ rows", outcome) for outcome in outcomes)
+    # Of the valid file, and of others.
     assert outcomes > {f"{len(ROWS)} rows"}

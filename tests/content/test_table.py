@@ -9,6 +9,7 @@ import pytest
 from content.lines import LINE_MAX
 from content.table import CELL_MAX, Misfit, open_table
 from core.errors import DataError
+from core.records import RecordKind
 from tests.content.tables import MAPPING, opened, reasons_of, rows_of, words_of
 
 
@@ -282,6 +283,19 @@ def test_a_mapped_column_that_stands_twice_is_refused_with_both_places(table):
 def test_other_columns_that_stand_twice_are_both_kept(table):
     with table(b"id,name,x,x\n1,Ann,3,4\n", attributes="rest") as found:
         assert found.rest == {"x": 2, "x (2)": 3}
+
+
+def test_a_default_stands_for_a_column_that_is_needed(table):
+    found = table(
+        b"id,at\n",
+        kind=RecordKind.EVENTS,
+        columns={"customer": "id", "at": "at", "event": "event"},
+        optional=frozenset({"event"}),
+        defaults={"event": "visit"},
+    )
+
+    with found:
+        assert found.indexes == {"customer": 0, "at": 1}
 
 
 def test_a_folder_is_refused(tmp_path):
