@@ -9,7 +9,7 @@ from datetime import timedelta
 from core.clock import Clock
 from core.log import get_logger
 from core.model import system
-from storage import changes, staff
+from storage import api_keys, changes, staff
 from storage.database import Connection, Database
 
 log = get_logger("housekeeping")
@@ -48,6 +48,7 @@ class Housekeeper:
 
         def work(connection: Connection) -> int:
             forgotten = changes.forget(connection, now, KEEP_CHANGES)
+            forgotten += api_keys.forget_answers(connection, now)
             before = now - self._keep_sessions
             return forgotten + staff.forget_sessions(connection, before)
 

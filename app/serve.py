@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from app.housekeeping import Housekeeper
+from app.receiving import RecordReceiver
 from app.runner import JobRunner
 from app.single import only_server
 from app.sources import SourceWatch
@@ -223,6 +224,7 @@ def _server(
             desk=bot.desk,
             chat=bot.webchat,
             composer=make_composer(settings),
+            receiver=RecordReceiver(program),
             setup_code=setup_code,
             maildir=maildir,
         )

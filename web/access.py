@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 
 from core.model import Role, staff_member
 from storage import staff
+from storage.api_keys import ApiKey
 from storage.staff import Member
 from web.services import Services
 
@@ -38,6 +39,16 @@ class Allowed:
         if member.role not in self.roles:
             raise HTTPException(403)
         return member
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNeeded:
+    """A dependency that lets holders of an API key pass; `find` gives the key."""
+
+    find: Callable[[Request], Awaitable[ApiKey]]
+
+    async def __call__(self, request: Request) -> ApiKey:
+        return await self.find(request)
 
 
 async def _anyone() -> None:
@@ -102,7 +113,7 @@ async def current_member(request: Request) -> Member | None:
 
 
 def roles_of(route: APIRoute) -> frozenset[Role] | None:
-    """The roles that a route declares; all of them and nobody's for a public one.
+    """The roles that a route declares; nobody's for a public one or one with a key.
 
     Returns None where the route declares nothing.
     """
@@ -110,7 +121,13 @@ def roles_of(route: APIRoute) -> frozenset[Role] | None:
     for call in calls:
         if isinstance(call, Allowed):
             return call.roles
-    return frozenset() if _anyone in calls else None
+    return frozenset() if needs_key(route) or _anyone in calls else None
+
+
+def needs_key(route: APIRoute) -> bool:
+    """Whether a route is for programs that show a key."""
+    parts = route.dependant.dependencies
+    return any(isinstance(part.call, KeyNeeded) for part in parts)
 
 
 def refuse_undeclared(routes: Iterable[BaseRoute]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -16,9 +17,11 @@ from core.errors import RapportError
 from core.log import get_logger
 from core.model import Role
 from web import (
+    api,
     assets,
     campaigns,
     chat,
+    duplicates,
     inbox,
     mailbox,
     public,
@@ -27,11 +30,12 @@ from web import (
     team,
 )
 from web.access import Everyone, SignInNeeded, is_https, refuse_undeclared
+from web.api import ApiProblem, answer_problem
 from web.assets import Assets
 from web.forms import see
 from web.passwords import HASHES_AT_ONCE
 from web.render import Pages, pages
-from web.security import HEADERS, Guard
+from web.security import API, HEADERS, Guard
 from web.services import Services
 
 HOME = {
@@ -49,11 +53,13 @@ ROUTERS = (
     signin.router,
     team.router,
     campaigns.router,
+    duplicates.router,
     mailbox.router,
     inbox.router,
     chat.router,
     public.router,
     satisfaction.router,
+    api.router,
 )
 
 
@@ -85,6 +91,7 @@ async def home(member: Everyone) -> Response:
 
 
 def _answer_errors(app: FastAPI) -> None:
+    app.add_exception_handler(ApiProblem, answer_problem)
     app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -105,6 +112,9 @@ def _ask_to_sign_in(request: Request, _: Exception) -> Response:
 
 def _answer_http_error(request: Request, error: Exception) -> Response:
     status_code = error.status_code if isinstance(error, HTTPException) else 500
+    if request.url.path.startswith(API):
+        words = HTTPStatus(status_code).phrase
+        return answer_problem(request, ApiProblem(status_code, words))
     return pages(request).error(request, status_code)
 
 
@@ -120,7 +130,10 @@ def _answer_problem(request: Request, error: Exception) -> Response:
 
 def _answer_fault(request: Request, error: Exception) -> Response:
     log.error("page_failed", path=request.url.path, exc_info=error)
-    answer = pages(request).error(request, 500)
+    if request.url.path.startswith(API):
+        answer: Response = answer_problem(request, error)
+    else:
+        answer = pages(request).error(request, 500)
     # This answer leaves outside of the guard, which would have dressed it.
     answer.headers.update(HEADERS)
     return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.handover import Desk
 from bot.webchat import WebChat
@@ -11,6 +12,9 @@ from core.clock import Clock
 from core.settings import ROOT, Settings
 from outreach.compose import Composer
 from storage.database import Database
+
+if TYPE_CHECKING:
+    from web.api import Receiver
 
 NODE_MODULES = ROOT / "node_modules"
 
@@ -29,6 +33,7 @@ class Services:
     desk: Desk
     chat: WebChat
     composer: Composer
+    receiver: Receiver | None = None
     setup_code: str | None = None
     maildir: Path | None = None
     vendor: Path = NODE_MODULES

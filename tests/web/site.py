@@ -27,6 +27,7 @@ from outreach.compose import Composer
 from storage import staff
 from storage.database import Database
 from storage.staff import NewMember
+from web.api import Receiver
 from web.passwords import hash_password
 from web.server import create_app
 from web.services import Services
@@ -80,7 +81,13 @@ def sign_in(
 
 
 @contextmanager
-def running(database: Database, folder: Path, *, bot: bool = True) -> Iterator[Site]:
+def running(
+    database: Database,
+    folder: Path,
+    *,
+    bot: bool = True,
+    receiver: Receiver | None = None,
+) -> Iterator[Site]:
     """A site over `database`, ended with the block; without `bot` nobody answers."""
     clock = SystemClock()
     settings = Settings()
@@ -106,6 +113,7 @@ def running(database: Database, folder: Path, *, bot: bool = True) -> Iterator[S
                     settings,
                     read_reasons(ROOT / "templates", settings.shop.languages),
                 ),
+                receiver=receiver,
                 setup_code=SETUP_CODE,
                 maildir=maildir,
             )
