@@ -68,6 +68,12 @@ class Column:
         """Who has a value."""
         return self.codes >= 0
 
+    def words(self) -> list[str]:
+        """The value of each person, empty where missing."""
+        # The code -1 takes the last of the list.
+        values = [*self.values, ""]
+        return [values[code] for code in self.codes]
+
     def derived(self, change: Callable[[str], str]) -> Column:
         """The column of a function of the values; an empty word is missing."""
         return column(
