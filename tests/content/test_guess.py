@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from content.guess import settle
 from content.mapping import GUESSED, FileMapping
@@ -268,3 +271,34 @@ def test_json_lines_tell_their_dates(write):
 
     assert settled.dates == ("iso", "%d/%m/%Y")
     assert all(finding.what != "encoding" for finding in findings)
+
+
+TABLES = st.lists(
+    st.lists(
+        st.one_of(
+            st.text(max_size=12),
+            st.sampled_from(
+                ["1,5", "1.234", "31/12/2024", "2024年1月5日", "1706700000"]
+            ),
+        ),
+        min_size=3,
+        max_size=4,
+    ),
+    max_size=6,
+)
+
+
+@given(
+    rows=TABLES,
+    encoding=st.sampled_from(["utf-8", "gb18030", "utf-16", "cp1252", "big5"]),
+    broken=st.binary(max_size=6),
+)
+def test_whatever_stands_in_a_file_it_is_settled_or_refused_in_words(
+    tmp_path_factory, rows, encoding, broken
+):
+    text = "no,day,price,who\n" + "\n".join(",".join(row) for row in rows)
+    file = tmp_path_factory.mktemp("guess") / "any.csv"
+    file.write_bytes(text.encode(encoding, errors="ignore") + broken)
+
+    with suppress(DataError):
+        assert settle(MAPPING, file)[0].guess == frozenset()
