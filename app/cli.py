@@ -38,6 +38,10 @@ key_commands = typer.Typer(
     no_args_is_help=True, help="Programs that may send records over HTTP."
 )
 cli.add_typer(key_commands, name="api-key")
+duplicate_commands = typer.Typer(
+    no_args_is_help=True, help="Customers who may be one person."
+)
+cli.add_typer(duplicate_commands, name="duplicates")
 cli.add_typer(campaign_commands, name="campaign")
 cli.add_typer(knowledge_commands, name="knowledge")
 cli.add_typer(report_commands, name="report")
@@ -121,7 +125,8 @@ def run(
 @cli.command(name="import")
 def import_(
     file: Annotated[
-        str | None, typer.Argument(help="A CSV file, or - for standard input.")
+        str | None,
+        typer.Argument(help="A file, a folder of them, or - for standard input."),
     ] = None,
     mapping: Annotated[
         str | None, typer.Option(help="A shipped mapping, or a file.")
@@ -132,6 +137,9 @@ def import_(
     show: Annotated[bool, typer.Option("--list", help="Show all imports.")] = False,
     close: Annotated[
         int | None, typer.Option(help="Give this unfinished import up.")
+    ] = None,
+    undo: Annotated[
+        int | None, typer.Option(help="Take this import back whole.")
     ] = None,
     guess: Annotated[
         bool, typer.Option("--guess", help="Write a mapping for this file.")
@@ -147,17 +155,73 @@ def import_(
         from app.guessing import guess_command
 
         raise typer.Exit(guess_command(file, kind, to))
-    from app import importing
+    from app import import_commands
 
     settings, _ = _settings(config)
     if show:
-        raise typer.Exit(importing.list_imports_command(settings))
+        raise typer.Exit(import_commands.list_imports_command(settings))
     if close is not None:
-        raise typer.Exit(importing.close_import_command(settings, close))
+        raise typer.Exit(import_commands.close_import_command(settings, close))
+    if undo is not None:
+        raise typer.Exit(import_commands.undo_import_command(settings, undo))
     if file is None or mapping is None:
-        message = "a file and --mapping are needed, or --guess, --list or --close"
+        message = "a file and --mapping are needed, or --guess, --list, --close, --undo"
         raise typer.BadParameter(message)
-    raise typer.Exit(importing.import_command(settings, file, mapping, source))
+    raise typer.Exit(import_commands.import_command(settings, file, mapping, source))
+
+
+@cli.command()
+def clean(
+    report: Annotated[
+        bool, typer.Option("--report", help="Show what cleaning did so far.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be found.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Not only what came since the last time.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The report for programs.")
+    ] = False,
+    to: Annotated[
+        Path | None, typer.Option(help="Write every row of the account as CSV.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Correct and flag what is wrong in the data, with an account of every change."""
+    from app import cleaning
+
+    with _program(config) as program:
+        if report or as_json or to is not None:
+            cleaning.report_command(program, as_json=as_json, to=to)
+        else:
+            cleaning.clean_command(program, everything=everything, dry_run=dry_run)
+
+
+@cli.command()
+def merge(
+    survivor: Annotated[int, typer.Argument(help="The customer who stays.")],
+    merged: Annotated[int, typer.Argument(help="The one who becomes part of it.")],
+    config: Config = None,
+) -> None:
+    """Make one customer of two; it can be taken back whole."""
+    from app.duplicates import merge_customers
+
+    with _program(config) as program:
+        merge_customers(program, survivor, merged)
+
+
+@cli.command()
+def unmerge(
+    merge: Annotated[int, typer.Argument(help="A number of `duplicates list`.")],
+    config: Config = None,
+) -> None:
+    """Take a merge back: what moved goes back, fields are as before."""
+    from app.duplicates import take_back
+
+    with _program(config) as program:
+        take_back(program, merge)
 
 
 @cli.command()
@@ -383,6 +447,56 @@ def revoke_api_key(
 
     with _program(config) as program:
         revoke(program, key)
+
+
+Candidate = Annotated[int, typer.Argument(help="A number of `duplicates list`.")]
+
+
+@duplicate_commands.command(name="list")
+def list_duplicates(config: Config = None) -> None:
+    """Pairs that wait for a decision, and what was merged lately."""
+    from app.duplicates import show_duplicates
+
+    with _program(config) as program:
+        show_duplicates(program)
+
+
+@duplicate_commands.command(name="find")
+def find_duplicates(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Even if nothing has changed.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Compare customers now: merge who is one for certain, propose who may be."""
+    from app.duplicates import find_duplicates as find
+
+    with _program(config) as program:
+        find(program, everything=everything)
+
+
+@duplicate_commands.command(name="merge")
+def merge_duplicate(
+    candidate: Candidate,
+    survivor: Annotated[
+        int | None, typer.Option(help="Who stays; the older one if not given.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """These two are one person."""
+    from app.duplicates import merge_candidate
+
+    with _program(config) as program:
+        merge_candidate(program, candidate, survivor)
+
+
+@duplicate_commands.command(name="apart")
+def part_duplicate(candidate: Candidate, config: Config = None) -> None:
+    """These are two: they are not proposed again."""
+    from app.duplicates import keep_apart
+
+    with _program(config) as program:
+        keep_apart(program, candidate)
 
 
 def _settings(config: Path | None) -> tuple[Settings, Path]:

@@ -69,13 +69,12 @@ REASONS = {
     "no_customer": "the customer's number is missing",
     "no_event": "the event's name is missing",
     "no_email_or_id": "neither e-mail address nor id",
+    "corrected_before": "corrected and imported before; left out",
     "quantity_over_limit": "more units than the mapping's limit; kept",
 }
 NEXT = {
-    RecordKind.ORDERS: "rapport run",
     RecordKind.CUSTOMERS: "rapport import FILE --mapping orders",
     RecordKind.PRODUCTS: "rapport import FILE --mapping orders",
-    RecordKind.OPT_OUTS: "rapport run",
 }
 
 
@@ -148,7 +147,17 @@ def show_outcome(outcome: Outcome) -> None:
     )
     if outcome.rejects is not None and row.progress.rows_rejected:
         console.print(f"Rejected rows: {outcome.rejects}", soft_wrap=True)
-    console.print(f"Next: {NEXT[row.kind]}")
+    console.print(f"Next: {NEXT.get(row.kind, 'rapport run')}")
+
+
+def show_folder(count: int, failed: int, left_out: Sequence[str]) -> None:
+    """The last line about a folder."""
+    console = Console()
+    if left_out:
+        names = ", ".join(left_out)
+        console.print(f"Left out: {names}", markup=False, soft_wrap=True)
+    told = f", {failed} of them could not be imported" if failed else ""
+    console.print(f"{count} files{told}.")
 
 
 def show_imports(rows: Sequence[Import]) -> None:

@@ -1,49 +1,45 @@
-"""`rapport import`: a file by a mapping into the database, again and again the same.
+"""One import: a file by a mapping into the database, again and again the same.
 
-`import_file` joins the readers of `content` with the writers of `storage`;
-`import_command` shows it to a person.
+`import_file` joins the readers of `content` with the writers of `storage`; the
+commands that a person gives stand in `app.import_commands`.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
-import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.import_lock import only_one
 from app.kinds import KINDS, reader_of
 from app.rejects import RejectFile
 from content.guess import settle
 from content.mapping import FileMapping
-from content.mapping_file import find_mapping
+from content.rejected import Corrected, Origin, open_rejected, settled_by_marks
 from content.rows import FileDefaults
-from content.table import Table, open_table
-from core.clock import Clock, SystemClock
-from core.errors import DataError, Problem
+from content.table import Table
+from core.clock import Clock
 from core.model import system
 from core.records import RecordKind
 from core.settings import ROOT, Settings
-from storage import ingest
-from storage.database import Database, open_database
+from storage import import_journal, ingest
+from storage.database import Connection, Database
 from storage.ingest_prices import PRICES_AT_ONCE, newest_prices, save_prices
-from storage.migrate import prepare
 
 ACTOR = system("import")
 TEMPLATES = ROOT / "templates"
 STDIN = "-"
+EXIT_OK, EXIT_PROBLEM, EXIT_REJECTS, EXIT_INTERRUPTED = 0, 1, 3, 130
 
 # While the program serves, no write may hold the database for longer than 50 ms.
 WRITE_SECONDS = 0.03
 LINES_MAX = 10_000
-
-EXIT_OK, EXIT_PROBLEM, EXIT_REJECTS, EXIT_INTERRUPTED = 0, 1, 3, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +84,12 @@ def import_file(
     ------
     DataError : the file can't be read, is damaged, or lacks a mapped column; or the
         mapping leaves to it what it does not tell
+    LeaseLost : another process is importing it
     """
     begun = clock.boot_seconds()
     name = name or path.name
-    mapping, _ = settle(mapping, path, name)
-    with open_table(path, mapping, name) as table:
+    mapping, _ = settle(settled_by_marks(mapping, path), path, name)
+    with open_rejected(path, mapping, name) as table:
         file = ingest.ImportFile(
             mapping.source or mapping.name,
             mapping.kind,
@@ -101,17 +98,16 @@ def import_file(
             mapping.content_hash,
         )
         row = database.write_now(ACTOR, lambda c: ingest.begin(c, file, clock.now()))
-        rejects = settings.storage.data_directory / "rejects" / f"{row.id}.csv"
+        folder = settings.storage.data_directory / "rejects"
+        rejects = folder / f"{row.id}.csv"
         done = row
         if not row.complete:
-            reader = reader_of(table, mapping, _defaults(settings, row))
-            with _calm_memory():
+            with only_one(folder / f"{row.id}.lock", name), _calm_memory():
+                # Whoever had the lock before may have come further.
+                row = database.read_now(lambda c: ingest.find(c, row.id)) or row
+                reader = reader_of(table, mapping, defaults(settings, row.started_at))
                 _Copying(database, clock, row, table, report).run(reader, rejects)
-            if row.kind is RecordKind.ORDERS:
-                _price_products(database, row)
-            done = database.write_now(
-                ACTOR, lambda c: ingest.complete(c, row, clock.now())
-            )
+                done = _complete(database, clock, row)
     return Outcome(
         row=done,
         rejects=rejects if rejects.exists() else None,
@@ -120,6 +116,12 @@ def import_file(
         was_complete=row.complete,
         resumed_at=row.progress.rows_read,
     )
+
+
+def _complete(database: Database, clock: Clock, row: ingest.Import) -> ingest.Import:
+    if row.kind is RecordKind.ORDERS:
+        _price_products(database, row)
+    return database.write_now(ACTOR, lambda c: ingest.complete(c, row, clock.now()))
 
 
 class _Copying:
@@ -140,99 +142,59 @@ class _Copying:
         self._report = report
 
     def run(self, reader: Any, rejects: Path) -> None:
-        before = self._row.progress
-        left_out = RejectFile(rejects, before.rows_rejected)
-        writer = KINDS[self._row.kind].write(self._row)
+        row, table = self._row, self._table
+        before = row.progress
+        left_out = RejectFile(rejects, before.rows_rejected, table.header, row.id)
+        writer = KINDS[row.kind].write(row)
+        corrected = table if isinstance(table, Corrected) else None
+        if corrected is not None and row.kind is RecordKind.ORDERS:
+            writer.adds = True
+            corrected.skip = self._database.read_now(_CorrectedBefore)
         least = reader.batch_lines
         for batch in reader.batches(before.position):
-            left_out.add(batch.rejects)
-            seconds = self._write(writer, batch)
+            origins = corrected.origins(batch.position) if corrected else {}
+            if corrected is not None and corrected.skipped:
+                batch.flagged["corrected_before"] += corrected.skipped
+                corrected.skipped = 0
+            left_out.add(batch.rejects, origins)
+            seconds = self._write(writer, batch, origins)
             reader.batch_lines = _next_size(reader.batch_lines, seconds, least)
             if self._report is not None:
                 rows = writer.progress.rows_read - before.rows_read
-                self._report(Step(rows, self._table.bytes_read, self._table.size))
+                self._report(Step(rows, table.bytes_read, table.size))
 
-    def _write(self, writer: Any, batch: Any) -> float:
+    def _write(self, writer: Any, batch: Any, origins: Mapping[int, Origin]) -> float:
         now = self._clock.now()
         begun = self._clock.boot_seconds()
-        learned = self._database.write_now(
-            ACTOR, lambda connection: writer.write(connection, batch, now)
-        )
-        writer.learn(learned)
+        wrong = {reject.line for reject in batch.rejects}
+        taken = [origin for line, origin in origins.items() if line not in wrong]
+
+        def work(connection: Connection) -> Any:
+            learned = writer.write(connection, batch, now)
+            import_journal.corrected(connection, self._row, taken)
+            return learned
+
+        writer.learn(self._database.write_now(ACTOR, work))
         return self._clock.boot_seconds() - begun
 
 
-def import_command(
-    settings: Settings,
-    file: str,
-    mapping: str,
-    source: str | None = None,
-    clock: Clock | None = None,
-) -> int:
-    """Import and print a summary; the exit code says how it went.
+class _CorrectedBefore:
+    """Rows of earlier imports that stand corrected in another one."""
 
-    0: complete. 3: complete, but some rows were rejected. 130: interrupted; the same
-    command goes on. Mistakes in the file, its mapping or the database raise.
-    """
-    from app.import_view import show_findings, show_outcome, show_progress
+    def __init__(self, connection: Connection) -> None:
+        self._by_import = import_journal.corrected_rows(connection)
 
-    clock = clock or SystemClock()
-    found = find_mapping(mapping, TEMPLATES)
-    if source is not None:
-        found = replace(found, source=source)
-    with (
-        _readable(file, settings) as path,
-        open_database(settings.storage.url) as database,
-    ):
-        prepare(database)
-        name = "stdin" if file == STDIN else path.name
-        found, findings = settle(found, path, name)
-        show_findings(name, findings)
-        try:
-            with show_progress(name, clock) as report:
-                outcome = import_file(
-                    database, clock, settings, path, found, name, report
-                )
-        except KeyboardInterrupt:
-            sys.stderr.write("Interrupted. The same command goes on from here.\n")
-            return EXIT_INTERRUPTED
-    show_outcome(outcome)
-    return EXIT_REJECTS if outcome.row.progress.rows_rejected else EXIT_OK
+    def __contains__(self, origin: object) -> bool:
+        match origin:
+            case (int(import_id), int(line)):
+                return line in self._by_import.get(import_id, ())
+        return False
 
 
-def list_imports_command(settings: Settings) -> int:
-    """Show every import and what became of it."""
-    from app.import_view import show_imports
-
-    with open_database(settings.storage.url) as database:
-        prepare(database)
-        show_imports(database.read_now(ingest.all_imports))
-    return EXIT_OK
-
-
-def close_import_command(
-    settings: Settings, import_id: int, clock: Clock | None = None
-) -> int:
-    """Give an unfinished import up, so that analyses run again."""
-    clock = clock or SystemClock()
-    with open_database(settings.storage.url) as database:
-        prepare(database)
-        now = clock.now()
-        if database.write_now(ACTOR, lambda c: ingest.close(c, import_id, now)):
-            return EXIT_OK
-        waiting = database.read_now(ingest.incomplete_imports)
-    named = ", ".join(f"{row.id} ({row.file_name})" for row in waiting) or "none"
-    raise DataError(
-        Problem(
-            "no such unfinished import", str(import_id), hint=f"Unfinished: {named}."
-        )
-    )
-
-
-def _defaults(settings: Settings, row: ingest.Import) -> FileDefaults:
+def defaults(settings: Settings, begun_at: datetime) -> FileDefaults:
+    """What is meant where neither a file nor its mapping says it."""
     # The day of the start: an import that goes on tomorrow must not end differently.
-    zone = ZoneInfo(settings.shop.timezone)
-    today = row.started_at.astimezone(zone).date()
+    today = begun_at.astimezone(ZoneInfo(settings.shop.timezone)).date()
     return FileDefaults(settings.shop.currency, settings.shop.timezone, today)
 
 
@@ -267,17 +229,3 @@ def _price_products(database: Database, row: ingest.Import) -> None:
 def _hash_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _readable(file: str, settings: Settings) -> Iterator[Path]:
-    """The file; standard input is kept aside, so that it can be read twice."""
-    if file != STDIN:
-        yield Path(file)
-        return
-    folder = settings.storage.data_directory
-    folder.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=folder, suffix=".csv") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        copy.flush()
-        yield Path(copy.name)

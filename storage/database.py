@@ -44,6 +44,10 @@ class DatabaseBusy(RapportError):
     """Another process kept the database locked for too long."""
 
 
+class DiskFull(RapportError):
+    """The database has no room for more; what was committed before stays."""
+
+
 class DatabaseCorrupt(RapportError):
     """SQLite finds the file damaged."""
 
@@ -155,6 +159,11 @@ class Database:
                 connection.execution_options(actor=str(actor))
                 with connection.begin():
                     return work(connection)
+        except OperationalError as error:
+            told = _told(error, self.write_engine)
+            if told is error:
+                raise
+            raise told from error
         finally:
             self._inside.write = False
 
@@ -254,14 +263,14 @@ class _Writer:
             results = self._transact(batch)
         except BaseException as error:  # noqa: BLE001  the callers get it, the thread lives on
             for call in batch:
-                call.done.set_exception(error)
+                call.done.set_exception(_told(error, self._engine))
             return
         self._committed()
         for call, (result, failure) in zip(batch, results, strict=True):
             if failure is None:
                 call.done.set_result(result)
             else:
-                call.done.set_exception(failure)
+                call.done.set_exception(_told(failure, self._engine))
 
     def _transact(self, batch: list[_Call]) -> list[tuple[Any, BaseException | None]]:
         patience_ends = time.monotonic() + WRITE_PATIENCE_SECONDS
@@ -311,6 +320,27 @@ def sqlite_code(error: DBAPIError) -> int | None:
     """SQLite's own number for what went wrong, without its details."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     return None if code is None else int(code) & 0xFF
+
+
+def _told(error: BaseException, engine: Engine) -> BaseException:
+    """The error in words, where a person can mend it: make room on the disk."""
+    if not isinstance(error, OperationalError):
+        return error
+    full = sqlite_code(error) in dialect.SQLITE_FULL_CODES or (
+        getattr(error.orig, "sqlstate", None) == dialect.POSTGRESQL_DISK_FULL
+    )
+    if not full:
+        return error
+    told = DiskFull(
+        Problem(
+            "the database can't be written: no room on the disk, or the disk fails",
+            str(error.orig),
+            file=engine.url.database,
+            hint="Make room, then run the same command again; it goes on.",
+        )
+    )
+    told.__cause__ = error
+    return told
 
 
 def _is_locked(error: OperationalError) -> bool:

@@ -32,6 +32,9 @@ BUSY_TIMEOUT_MS = 5000
 SQLITE_LOCKED_CODES = frozenset({5, 6})
 SQLITE_CORRUPT_CODES = frozenset({11, 26})
 SQLITE_INTERRUPT = 9
+# SQLITE_FULL, and SQLITE_IOERR: a limit of the system shows as a failed write.
+SQLITE_FULL_CODES = frozenset({10, 13})
+POSTGRESQL_DISK_FULL = "53100"
 # One arbitrary number that all our processes know; it orders commits of changes.
 CHANGES_LOCK_KEY = 7_245_001
 MIGRATIONS_LOCK_KEY = 7_245_002

@@ -69,7 +69,12 @@ class Met:
 
 
 def meet(
-    connection: Connection, row: Import, told: Sequence[Told], met: NamedIds | None
+    connection: Connection,
+    row: Import,
+    told: Sequence[Told],
+    met: NamedIds | None,
+    *,
+    adds: bool = False,
 ) -> Met:
     """Make orders ready for what the file says of them; new lines are the caller's.
 
@@ -79,6 +84,7 @@ def meet(
     row : the import
     told : orders of earlier imports, each once
     met : those that this import has named before; None where that is not known
+    adds : the file has further lines for orders, not other ones
 
     Returns
     -------
@@ -91,7 +97,7 @@ def meet(
     changing = [
         each
         for each in told
-        if each.order_id in met or not stored[each.order_id].is_told(each)
+        if adds or each.order_id in met or not stored[each.order_id].is_told(each)
     ]
     before = {each.order_id: stored[each.order_id] for each in changing}
     changed(
@@ -100,10 +106,11 @@ def meet(
         orders,
         [each.head | {"lines": each.lines} for each in before.values()],
     )
-    longer = [each for each in changing if each.order_id in met]
+    longer = [each for each in changing if adds or each.order_id in met]
+    anew = [each for each in changing if not adds and each.order_id not in met]
     lengthen(connection, [(each.order_id, each.record) for each in longer])
     _take_over(connection, row, longer)
-    _replace(connection, row, [e for e in changing if e.order_id not in met])
+    _replace(connection, row, anew)
     owners = {each.head["customer_id"] for each in before.values()}
     owners |= {each.customer_id for each in changing}
     mark_stale(connection, owners - {None})

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Table, select
 
+from core.model import ImportState
 from storage.bulk import insert_rows
 from storage.dialect import utc_text
 from storage.ingest import Import
-from storage.schema import customers, import_changes
+from storage.schema import customers, import_changes, imports
 
 _ENTRY = ("import_id", "table_name", "row_id", "before", "customer_id")
 # Entries about many rows at once stand under no row.
@@ -110,6 +112,38 @@ def named(
     if runs:
         entry = row.id, table.name, NO_ROW, _json({"named": runs}), None
         _write(connection, [entry])
+
+
+def corrected(
+    connection: Connection, row: Import, origins: Iterable[tuple[int, int]]
+) -> None:
+    """Note rows that an earlier import left out and this one took: import and line."""
+    lines: defaultdict[int, list[int]] = defaultdict(list)
+    for import_id, line in origins:
+        lines[import_id].append(line)
+    _write(
+        connection,
+        [
+            (row.id, imports.name, key, _json({"corrected": runs_of(each)}), None)
+            for key, each in lines.items()
+        ],
+    )
+
+
+def corrected_rows(connection: Connection) -> dict[int, NamedIds]:
+    """By import: the lines it left out that stand corrected in another one."""
+    entries = connection.execute(
+        select(import_changes.c.row_id, import_changes.c.before)
+        .join(imports, imports.c.id == import_changes.c.import_id)
+        .where(
+            import_changes.c.table_name == imports.name,
+            imports.c.state != ImportState.UNDONE,
+        )
+    )
+    runs: defaultdict[int, list[Run]] = defaultdict(list)
+    for key, entry in entries:
+        runs[key] += [(first, last) for first, last in entry["corrected"]]
+    return {key: NamedIds(each) for key, each in runs.items()}
 
 
 class NamedIds:

@@ -63,12 +63,16 @@ class OrderWriter:
     ----------
     row : the import, as `ingest.begin` gave it
 
+    `adds` is set where the file has lines that an earlier import left out: they join
+    the orders that are there and replace none.
+
     Call `write` inside a write of the database (it may run again, then with the same
     result), and `learn` with what it returned once that is committed.
     """
 
     def __init__(self, row: Import) -> None:
         self.progress = row.progress
+        self.adds = False
         self._import = row
         self._customers: dict[str, int] = {}
         # A line that is money alone has no product.
@@ -291,7 +295,8 @@ class OrderWriter:
         }
         if not told:
             return {}
-        found = meet(connection, self._import, list(told.values()), self._met)
+        orders_told = list(told.values())
+        found = meet(connection, self._import, orders_told, self._met, adds=self.adds)
         learned.met = found.ids
         return {
             name: _Place(each.order_id, found.kept_lines[each.order_id])
