@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from analytics.service import Duration, ServiceNumbers
     from outreach.monitor import RunReport
     from outreach.pipeline import Report
+    from storage.api_keys import ApiKey
+    from storage.candidates import Candidate
     from storage.deliveries import Held
+    from storage.merges import Merge
     from storage.results import CampaignRow
     from storage.sources import SourceState
 
@@ -37,6 +41,10 @@ def show_report(report: Report) -> None:
         table.add_row("clean", _words(rule), f"{count:,}")
     if not cleaned:
         table.add_row("clean", "nothing to correct", "0")
+    if report.matched is not None:
+        table.add_row("clean", "customers merged", f"{report.matched.merged:,}")
+        words = "pairs wait for a decision"
+        table.add_row("clean", words, f"{report.matched.waiting:,}")
     if report.analysed is not None:
         table.add_row("analyse", "customers", f"{report.analysed.customers:,}")
         table.add_row("analyse", "orders", f"{report.analysed.orders:,}")
@@ -98,6 +106,44 @@ def show_held_table(rows: Sequence[Held]) -> None:
             row.channel,
             _words(row.reason or UNKNOWN),
             f"{row.since:%Y-%m-%d %H:%M} UTC",
+        )
+    _console.print(table)
+
+
+def show_candidate_table(found: Sequence[Candidate], waiting: int) -> None:
+    """Pairs of customers who may be one person."""
+    if not found:
+        Console(stderr=True).print("No pair waits for a decision.")
+        return
+    title = f"May be one person, {len(found)} of {waiting:,}"
+    table = _table(title, "id", "probability", "customers", "what speaks", "bits")
+    for each in found:
+        head = (str(each.id), _likely(each.probability_ratio))
+        for side, part in zip_longest((each.low, each.high), each.evidence[:4]):
+            person = "" if side is None else f"{side.id} {side.name or UNKNOWN}"
+            words, bits = ("", "")
+            if part is not None:
+                words, bits = part["words"], f"{part['weight_bits']:+.1f}"
+            table.add_row(*head, person, words, bits)
+            head = ("", "")
+        table.add_section()
+    _console.print(table)
+    ways = "rapport duplicates merge ID, or: rapport duplicates apart ID"
+    Console(stderr=True, markup=False).print(f"Decide by: {ways}")
+
+
+def show_merge_table(found: Sequence[Merge]) -> None:
+    """The newest merges."""
+    table = _table("Merged", "merge", "survivor", "merged", "why", "when", "by")
+    for each in found:
+        end = "undone" if each.undone_at else _words(each.method)
+        table.add_row(
+            str(each.id),
+            f"{each.survivor_id} {each.survivor or UNKNOWN}",
+            f"{each.merged_id} {each.merged or UNKNOWN}",
+            f"{end}: {each.reason}" if each.reason else end,
+            f"{each.at:%Y-%m-%d %H:%M} UTC",
+            each.actor,
         )
     _console.print(table)
 
@@ -188,6 +234,11 @@ def _percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.0%}"
 
 
+def _likely(ratio: float) -> str:
+    """A probability that never looks certain."""
+    return f"{min(ratio, 0.999):.1%}"
+
+
 def _band(interval: Interval | None, *, percent: bool = False) -> str:
     if interval is None:
         return ""
@@ -227,6 +278,21 @@ def show_source_table(
         )
     for name in never:
         table.add_row(name, UNKNOWN, UNKNOWN, UNKNOWN, "never pulled")
+    _console.print(table)
+
+
+def show_api_key_table(keys: Sequence[ApiKey]) -> None:
+    """Who may send what, and when they last did."""
+    table = _table("API keys", "key", "name", "source", "may send", "last used")
+    for key in keys:
+        used = UNKNOWN if key.used_at is None else f"{key.used_at:%Y-%m-%d %H:%M} UTC"
+        table.add_row(
+            str(key.id),
+            key.name,
+            key.source,
+            ", ".join(key.kinds) if key.active else "nothing: revoked",
+            used,
+        )
     _console.print(table)
 
 

@@ -107,9 +107,9 @@ class Reader:
         local = moment.astimezone(self.zone) if isinstance(moment, datetime) else moment
         return dates.format_date(local, DATES[self.locale][0], locale=self.locale)
 
-    def date(self, moment: datetime) -> str:
+    def date(self, moment: date | datetime) -> str:
         """A day that may lie years back."""
-        local = moment.astimezone(self.zone)
+        local = moment.astimezone(self.zone) if isinstance(moment, datetime) else moment
         return dates.format_date(local, DATES[self.locale][2], locale=self.locale)
 
     def moment(self, moment: datetime) -> str:

@@ -44,12 +44,12 @@ class Page:
         return f"{self.path}?{urlencode([*self.query, ('page', str(number))])}"
 
 
-def page_of(request: Request, number: int, total: int) -> Page:
+def page_of(request: Request, number: int, total: int, size: int = SIZE) -> Page:
     """The page that this address asks for."""
     query = tuple(
         (name, value) for name, value in request.query_params.items() if name != "page"
     )
-    return Page(total, number, request.url.path, query)
+    return Page(total, number, request.url.path, query, size)
 
 
 def with_query(request: Request, **changes: str) -> str:

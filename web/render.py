@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core.errors import Problem
 from core.model import Owner, Role
 from core.settings import Settings
-from storage import console
+from storage import candidates, console
 from storage.console import QueueEntry
 from storage.staff import Member
 from web import languages
@@ -61,6 +61,7 @@ PLACES = (
     Place("/inbox", N_("Inbox"), "inbox", _SERVICE),
     Place("/satisfaction", N_("Satisfaction"), "satisfaction", _ALL),
     Place("/campaigns", N_("Campaigns"), "campaigns", _OUTREACH),
+    Place("/duplicates", N_("Duplicates"), "duplicates", _OUTREACH),
     Place("/mailbox", N_("Mailbox"), "mailbox", _OUTREACH),
     Place("/settings", N_("Settings"), "settings", _ALL),
 )
@@ -127,7 +128,13 @@ class Pages:
             if member.role in place.roles
             and (place.path != "/mailbox" or service.maildir is not None)
         ]
-        frame = {"member": member, "places": places, "waiting": waiting}
+        proposals = await service.database.read(candidates.count)
+        frame = {
+            "member": member,
+            "places": places,
+            "waiting": waiting,
+            "proposals": proposals,
+        }
         return self.plain(request, template, status_code, **frame, **values)
 
     def error(

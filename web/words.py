@@ -27,6 +27,10 @@ class Kind(StrEnum):
     EVENT = "event"
     IDENTITY = "identity"
     TOPIC = "topic"
+    FIELD = "field"
+    COMPARED = "compared"
+    LIKENESS = "likeness"
+    MERGE = "merge"
 
 
 WORDS: dict[Kind, dict[str, str]] = {
@@ -141,6 +145,52 @@ WORDS: dict[Kind, dict[str, str]] = {
         "offers": N_("offers"),
         "news": N_("news"),
         "service": N_("service"),
+    },
+    Kind.FIELD: {
+        "name": N_("Name"),
+        "language": N_("Language"),
+        "gender": N_("Gender"),
+        "birth_date": N_("Birth date"),
+        "address": N_("Address"),
+        "city": N_("City"),
+        "postcode": N_("Postcode"),
+        "country": N_("Country"),
+        "income_minor": N_("Income a year"),
+        "orders": N_("Orders"),
+        "conversations": N_("Conversations"),
+        "feedback": N_("Scores"),
+        "created_at": N_("Customer since"),
+    },
+    Kind.COMPARED: {
+        "given_name": N_("Given names"),
+        "family_name": N_("Surnames"),
+        "birth_date": N_("Birth dates"),
+        "gender": N_("Genders"),
+        "email": N_("E-mail addresses"),
+        "phone": N_("Phone numbers"),
+        "address": N_("Addresses"),
+        "city": N_("Cities"),
+        "postcode": N_("Postcodes"),
+        "country": N_("Countries"),
+        "customer": N_("Another customer"),
+    },
+    Kind.LIKENESS: {
+        "exact": N_("the same"),
+        "spelling": N_("one letter differs"),
+        "nearly": N_("nearly the same"),
+        "similar": N_("similar"),
+        "swapped": N_("swapped"),
+        "digit": N_("one digit differs"),
+        "part": N_("two of three parts agree"),
+        "street": N_("same street, another number"),
+        "area": N_("they begin alike"),
+        "different": N_("they differ"),
+        "chain": N_("both are one person with a third customer"),
+    },
+    Kind.MERGE: {
+        "same_identity": N_("An address that one proved and the other gave"),
+        "probable": N_("Very probably one person"),
+        "person": N_("Decided by a person"),
     },
     Kind.ENDED: {
         "resolved": N_("Answered by a person"),

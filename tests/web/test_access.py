@@ -36,6 +36,9 @@ MATRIX = {
     ("GET", "/campaigns/{key}"): OUTREACH,
     ("GET", "/campaigns/runs/{run_id}"): OUTREACH,
     ("POST", "/campaigns/runs/{run_id}"): OUTREACH,
+    ("GET", "/duplicates"): OUTREACH,
+    ("POST", "/duplicates/{candidate_id}"): OUTREACH,
+    ("POST", "/duplicates/merges/{merge_id}/undo"): OUTREACH,
     ("GET", "/mailbox"): OUTREACH,
     ("GET", "/mailbox/{name}"): OUTREACH,
     ("GET", "/mailbox/{name}/body"): OUTREACH,
@@ -113,7 +116,9 @@ def test_role_is_kept_out_of_what_is_not_its_own(shared_site: Site, role: Role) 
                 method,
                 path.replace("{staff_id}", "1")
                 .replace("{conversation_id}", "1")
-                .replace("{run_id}", "1"),
+                .replace("{run_id}", "1")
+                .replace("{candidate_id}", "1")
+                .replace("{merge_id}", "1"),
             ).status_code
             for method, path, closed_to in CLOSED
             if closed_to == role
