@@ -129,7 +129,8 @@ def repeated_customers(groups: Iterable[Sequence[int]]) -> Found:
 
 def _names(frame: pd.DataFrame, limits: Limits) -> Iterator[Finding]:
     known = frame.loc[frame["name"].notna(), ["customer_id", "name"]]
-    for customer_id, name in zip(known["customer_id"], known["name"], strict=True):
+    pairs = zip(known["customer_id"].to_list(), known["name"].to_list(), strict=True)
+    for customer_id, name in pairs:
         cleaned = clean_name(name)
         if limits.honorifics_aside:
             honorific, cleaned = split_honorific(cleaned)

@@ -96,7 +96,7 @@ def clean_contacts(identities: pd.DataFrame, default_country: str = "") -> Found
     """
     require_columns(identities, "identities", list(COLUMNS))
     found: Found = []
-    columns = [identities[name] for name in COLUMNS]
+    columns = [identities[name].to_list() for name in COLUMNS]
     for key, customer_id, kind, value, typed, reason, country in zip(
         *columns, strict=True
     ):

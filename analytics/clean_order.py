@@ -24,11 +24,12 @@ Found = list[Finding]
 _FEE_CODES = frozenset(
     {"POST", "DOT", "M", "D", "S", "B", "C2", "CRUK", "SHIP", "FEE", "ADJUST"}
 )
+# A carriage clock is a product, and carriage alone is none.
 _FEE_WORDS = re.compile(
-    r"\b(?:postage|shipping|carriage|freight|handling fee|delivery (?:fee|charge)s?"
-    r"|bank charges?|surcharge|amazon ?fee|commission|bad debt|manual|adjustment"
-    r"|discount|rounding|versand(?:kosten)?|porto|rabatt|frais de port)\b"
-    r"|运费|運費|邮费|郵費|快递费|手续费|手續費|折扣",
+    r"\b(?:postage|shipping|freight|handling fee|delivery (?:fee|charge)s?"
+    r"|bank charges?|surcharge|amazon ?fee|bad debt|versand(?:kosten)?|porto"
+    r"|frais de port)\b|\b(?:carriage|commission|discount|adjustment)$"
+    r"|^(?:manual|rounding|rabatt)$|运费|運費|邮费|郵費|快递费|手续费|手續費|折扣",
     re.IGNORECASE,
 )
 
@@ -200,7 +201,7 @@ def clean_products(products: pd.DataFrame) -> Found:
     prices = products["price"].astype("float64")
     words = (products[each] for each in ("product_id", "code", "name"))
     for key, code, name, price in zip(*words, prices, strict=True):
-        if str(code).upper() in _FEE_CODES or _FEE_WORDS.search(f"{code} {name}"):
+        if str(code).upper() in _FEE_CODES or _FEE_WORDS.search(str(name).strip()):
             found.append(_product(key, "external_id", str(code), Rule.PRODUCT_IS_FEE))
         if price <= 0:
             found.append(_product(key, "price", f"{price:.12g}", Rule.PRODUCT_PRICE))

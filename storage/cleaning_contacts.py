@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from core.model import Finding, IdentityKind
-from storage.bulk import lookup
+from storage.bulk import lookup, update_rows
 from storage.dialect import upsert
 from storage.schema import identities, identity_claims
 
@@ -32,49 +33,71 @@ def apply(
         .order_by(identities.c.id)
         .with_for_update()
     ).all()
-    owners = _owners(connection, (each.after for each in findings))
-    made = []
+    batch = _Batch(now, _owners(connection, (each.after for each in findings)))
     for row in rows:
-        found = wanted[row.id]
-        if row.value != found.before or (found.after is None and not _is_free(row)):
-            continue
+        batch.add(row, wanted[row.id])
+    batch.write(connection)
+    return batch.made
+
+
+class _Batch:
+    """What is to be written of some findings, in the order of the addresses."""
+
+    def __init__(self, now: datetime, owners: dict[str, int]) -> None:
+        self.made: list[Finding] = []
+        self._now = now
+        self._owners = owners
+        self._set: list[tuple[str, str | None, int]] = []
+        self._given_up: list[int] = []
+        self._claims: list[dict[str, Any]] = []
+
+    def add(self, row: Any, found: Finding) -> None:
+        """Decide about one address as it stands now."""
+        free = row.unreachable_reason is None or row.unreachable_reason.startswith(
+            _OURS
+        )
+        if row.value != found.before or (found.after is None and not free):
+            return
         if found.after is None:
-            _set(connection, row.id, unreachable_reason=found.rule)
-            made.append(found)
-            continue
-        made.append(_give(connection, row, found, owners, now))
-        owners.setdefault(found.after, row.customer_id)
-    return made
+            self._set.append((row.value, found.rule, row.id))
+            self.made.append(found)
+            return
+        owner = self._owners.get(found.after)
+        if owner is None:
+            self._owners[found.after] = row.customer_id
+            reason = None if free else row.unreachable_reason
+            self._set.append((found.after, reason, row.id))
+            self.made.append(found)
+        else:
+            self._give_up(row, found, is_own=owner == row.customer_id)
 
+    def _give_up(self, row: Any, found: Finding, *, is_own: bool) -> None:
+        """Somebody has the number: the identity goes, and a claim stays."""
+        self._given_up.append(row.id)
+        self.made.append(replace(found, rule=REPEATED if is_own else CLAIMED))
+        if not is_own:
+            self._claims.append(
+                {
+                    "customer_id": row.customer_id,
+                    "kind": row.kind,
+                    "value": found.after,
+                    "typed": row.typed,
+                    "import_id": row.import_id,
+                    "created_at": self._now,
+                }
+            )
 
-def _give(
-    connection: Connection,
-    row: Row[tuple[object, ...]],
-    found: Finding,
-    owners: dict[str, int],
-    now: datetime,
-) -> Finding:
-    """The number in its form, or a claim on it where another customer has it."""
-    owner = owners.get(str(found.after))
-    if owner is None:
-        reason = None if _is_free(row) else row.unreachable_reason
-        _set(connection, row.id, value=found.after, unreachable_reason=reason)
-        return found
-    connection.execute(delete(identities).where(identities.c.id == row.id))
-    if owner == row.customer_id:
-        return replace(found, rule=REPEATED)
-    claim = {
-        "customer_id": row.customer_id,
-        "kind": row.kind,
-        "value": found.after,
-        "typed": row.typed,
-        "import_id": row.import_id,
-        "created_at": now,
-    }
-    connection.execute(
-        upsert(connection, identity_claims).values(**claim).on_conflict_do_nothing()
-    )
-    return replace(found, rule=CLAIMED)
+    def write(self, connection: Connection) -> None:
+        """Store what was decided."""
+        if self._given_up:
+            gone = identities.c.id.in_(self._given_up)
+            connection.execute(delete(identities).where(gone))
+        update_rows(connection, identities, ("value", "unreachable_reason"), self._set)
+        if self._claims:
+            connection.execute(
+                upsert(connection, identity_claims).on_conflict_do_nothing(),
+                self._claims,
+            )
 
 
 def _owners(connection: Connection, numbers: Iterable[str | None]) -> dict[str, int]:
@@ -87,15 +110,3 @@ def _owners(connection: Connection, numbers: Iterable[str | None]) -> dict[str, 
         identities.c.kind == IdentityKind.PHONE,
     )
     return dict(map(tuple, found))
-
-
-def _is_free(row: Row[tuple[object, ...]]) -> bool:
-    """Whether nobody but cleaning has switched the address off."""
-    reason = row.unreachable_reason
-    return reason is None or str(reason).startswith(_OURS)
-
-
-def _set(connection: Connection, identity_id: int, **values: object) -> None:
-    connection.execute(
-        update(identities).where(identities.c.id == identity_id).values(**values)
-    )

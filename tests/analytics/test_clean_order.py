@@ -157,6 +157,8 @@ def test_lines_without_a_price_are_flagged():
         ("X1", "DOTCOM POSTAGE", True),
         ("X2", "运费", True),
         ("X3", "Versandkosten Inland", True),
+        ("X4", "NEXT DAY CARRIAGE", True),
+        ("85168B", "BLACK CARRIAGE CLOCK", False),
         ("85123A", "Postcard rack", False),
         ("POSTER", "A poster", False),
     ],
