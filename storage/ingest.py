@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
 
 from core.errors import DataError, LeaseLost, Problem
 from core.model import UNFINISHED_IMPORT_STATES, ImportState
@@ -119,7 +119,7 @@ def begin(connection: Connection, file: ImportFile, now: datetime) -> Import:
     connection.execute(
         update(imports)
         .where(*ours, imports.c.state == ImportState.CLOSED)
-        .values(state=ImportState.RUNNING)
+        .values(state=ImportState.RUNNING, totalled_to=_if_counted(-1))
     )
     (row,) = _imports(connection, *ours)
     if row.state is ImportState.UNDOING:
@@ -249,6 +249,12 @@ def arrived_orders() -> ColumnElement[bool]:
 def all_imports(connection: Connection) -> list[Import]:
     """Every import, oldest first."""
     return _imports(connection)
+
+
+def _if_counted(value: int) -> ColumnElement[Any]:
+    """The value where the import is in the totals already, wholly or in part."""
+    was = or_(imports.c.totalled_at.is_not(None), imports.c.totalled_to.is_not(None))
+    return case((was, value))
 
 
 def _source(connection: Connection, name: str) -> int:

@@ -15,6 +15,7 @@ from core.errors import DataError, Problem
 from storage import schema
 from storage.bulk import insert_numbers, insert_rows, moment_value, new_ids, update_rows
 from storage.dialect import upsert
+from storage.totals import start_anew
 
 Row = tuple[Any, ...]
 
@@ -75,6 +76,8 @@ _LINE = ("order_id", "line_no", "product_id", "quantity", "amount_minor")
 
 def insert(connection: Connection, table: str, rows: Sequence[Row]) -> list[int]:
     """The ids of new rows, in their order; values are those of our own types."""
+    if table == "orders":
+        start_anew(connection)
     target = schema.metadata.tables[table]
     ids = list(new_ids(connection, target, len(rows)))
     raws = _Raws(connection)

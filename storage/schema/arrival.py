@@ -58,8 +58,10 @@ imports = Table(
     json_column("reasons"),
     moment("started_at"),
     moment("completed_at", required=False),
-    # When its orders were added to `customer_totals`.
+    # When its orders were added to `customer_totals`; until then, up to which customer
+    # they were. Negative where it was taken up again after that.
     moment("totalled_at", required=False),
+    Column("totalled_to", Id),
     UniqueConstraint("source_id", "kind", "file_hash", "mapping_hash"),
 )
 

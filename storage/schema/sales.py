@@ -111,6 +111,8 @@ customer_totals = Table(
     Column("units_minor", Id, nullable=False),
     moment("first_sale_at", required=False),
     moment("last_sale_at", required=False),
+    # Orders that are in none of the sums, for want of a currency rate.
+    Column("unpriced_count", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -119,5 +121,7 @@ stale_totals = Table(
     "stale_totals",
     metadata,
     Column("customer_id", Id, ForeignKey("customers.id"), primary_key=True),
+    # Grows with every mark: who counted before the last one has counted too early.
+    Column("marks", Integer, nullable=False, default=1, server_default="1"),
     sqlite_with_rowid=False,
 )

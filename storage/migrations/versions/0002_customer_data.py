@@ -92,6 +92,7 @@ def upgrade():
         sa.Column("units_minor", dialect.Id, nullable=False),
         sa.Column("first_sale_at", dialect.UtcDateTime(), nullable=True),
         sa.Column("last_sale_at", dialect.UtcDateTime(), nullable=True),
+        sa.Column("unpriced_count", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["customer_id"],
             ["customers.id"],
@@ -245,6 +246,7 @@ def upgrade():
     op.create_table(
         "stale_totals",
         sa.Column("customer_id", dialect.Id, nullable=False),
+        sa.Column("marks", sa.Integer(), server_default="1", nullable=False),
         sa.ForeignKeyConstraint(
             ["customer_id"], ["customers.id"], name=op.f("fk_stale_totals_customer_id")
         ),
@@ -323,10 +325,10 @@ def upgrade():
             batch_op.f("uq_episodes_source_id"), ["source_id", "external_id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_episodes_source_id"), "sources", ["source_id"], ["id"]
+            batch_op.f("fk_episodes_import_id"), "imports", ["import_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_episodes_import_id"), "imports", ["import_id"], ["id"]
+            batch_op.f("fk_episodes_source_id"), "sources", ["source_id"], ["id"]
         )
 
     with op.batch_alter_table("feedback", recreate=recreate) as batch_op:
@@ -364,6 +366,7 @@ def upgrade():
         batch_op.add_column(
             sa.Column("totalled_at", dialect.UtcDateTime(), nullable=True)
         )
+        batch_op.add_column(sa.Column("totalled_to", dialect.Id, nullable=True))
 
     with op.batch_alter_table("orders", recreate=recreate) as batch_op:
         batch_op.add_column(
