@@ -141,6 +141,8 @@ class Card:
     orders: tuple[OrderLine, ...]
     scores: tuple[Score, ...]
     mailings: tuple[Mailing, ...]
+    # Who were merged into this customer, by the names that they had.
+    aliases: tuple[str, ...] = ()
 
 
 def waiting_count(connection: Connection) -> int:
@@ -329,7 +331,20 @@ def card(connection: Connection, customer_id: int) -> Card | None:
         orders=_orders(connection, customer_id),
         scores=_scores(connection, customer_id),
         mailings=_mailings(connection, customer_id),
+        aliases=_aliases(connection, customer_id, row.name),
     )
+
+
+def _aliases(
+    connection: Connection, customer_id: int, name: str | None
+) -> tuple[str, ...]:
+    query = (
+        select(customers.c.name)
+        .where(customers.c.alias_of == customer_id, customers.c.name.is_not(None))
+        .distinct()
+        .order_by(customers.c.name)
+    )
+    return tuple(each for each in connection.scalars(query) if each != name)
 
 
 def _segment(connection: Connection, customer_id: int) -> str | None:

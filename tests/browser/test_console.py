@@ -17,6 +17,7 @@ from storage.database import open_database
 from storage.versions import ContentKind
 from tests.browser.chromium import watch
 from tests.web.site import PASSWORD, SETUP_CODE, Site, running
+from tests.web.test_duplicates import people
 
 pytestmark = pytest.mark.browser
 
@@ -114,6 +115,21 @@ def test_campaigns_lead_to_their_page_and_the_mailbox_to_the_mail(
     expect(mail.get_by_role("heading")).to_have_text("Hello Ann")
 
 
+def test_two_are_merged_by_keyboard_and_parted_again(site: Site, page: Page) -> None:
+    site.database.write_now(system("test"), lambda c: people(c, site))
+    enter(page, site)
+    page.goto(f"{site.url}/duplicates")
+
+    page.get_by_label("Keep number 1").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("Ann is part of Anna now.")
+    page.get_by_role("button", name="Undo the merge").first.click()
+
+    expect(page.get_by_role("status").first).to_contain_text("are two customers again")
+
+
 def test_agent_answers_a_web_chat_live(site: Site, page: Page, customer: Page) -> None:
     enter(page, site, Role.AGENT)
     customer.goto(f"{site.url}/chat")
@@ -161,7 +177,15 @@ def test_chat_says_what_was_not_sent_and_sends_it_again(
 
 @pytest.mark.parametrize("width", [800, 320])
 @pytest.mark.parametrize(
-    "path", ["/satisfaction", "/campaigns", "/inbox", "/settings", "/mailbox"]
+    "path",
+    [
+        "/satisfaction",
+        "/campaigns",
+        "/inbox",
+        "/duplicates",
+        "/settings",
+        "/mailbox",
+    ],
 )
 def test_page_needs_no_sideways_scrolling(
     wide_site: Site, signed_in: Page, path: str, width: int

@@ -25,6 +25,7 @@ from core.model import (
     staff_member,
 )
 from storage import (
+    console,
     conversations,
     customers,
     merges,
@@ -692,6 +693,20 @@ def test_an_undone_merge_marks_the_two_as_apart(
     undo(database, merged(database, *two))
 
     assert database.read_now(pairs.apart) == {two: False}
+
+
+def test_the_name_of_an_alias_stands_on_the_card(
+    database: Database, two: tuple[int, int]
+) -> None:
+    ann, anna = two
+    describe(database, ann, name="Ann Lee")
+    describe(database, anna, name="A. Lee")
+    merged(database, ann, anna)
+
+    # By either number: who has an old one sees the survivor.
+    card = database.read_now(lambda c: console.card(c, anna))
+    assert card is not None
+    assert (card.id, card.name, card.aliases) == (ann, "Ann Lee", ("A. Lee",))
 
 
 # --- what is refused ------------------------------------------------------------------
