@@ -64,9 +64,11 @@ def write_addresses(
     batch = _Batch(connection, row, now)
     batch.know(list(people))
     for each in wanted:
-        customer_id, kind, value, _ = each
+        customer_id, kind, value, typed = each
         owner = owners.get((kind, value))
         if owner == customer_id:
+            continue
+        if owner is None and batch.has(customer_id, kind, typed):
             continue
         if owner is not None:
             corrected[f"{kind}_taken"] += 1
@@ -125,6 +127,7 @@ class _Batch:
         self._own: defaultdict[tuple[int, str], list[_Own]] = defaultdict(list)
         self._new: list[Wanted] = []
         self._moved: list[tuple[_Own, Wanted]] = []
+        self._claimed: set[tuple[int, str, str]] = set()
         self.claims: list[Wanted] = []
 
     def know(self, people: list[int]) -> None:
@@ -141,6 +144,17 @@ class _Batch:
             replaceable = each.verified_at is None and each.import_id is not None
             own = _Own(each.id, each.typed, replaceable)
             self._own[each.customer_id, each.kind].append(own)
+        names = "customer_id", "kind", "typed"
+        claimed = [identity_claims.c[name] for name in names]
+        found = lookup(self._connection, claimed[0], people, claimed)
+        self._claimed = {tuple(each) for each in found}
+
+    def has(self, customer_id: int, kind: str, typed: str) -> bool:
+        """Whether cleaning has made a number of this very word, or a claim on one."""
+        own = self._own.get((customer_id, kind), [])
+        return any(each.typed == typed for each in own) or (
+            (customer_id, kind, typed) in self._claimed
+        )
 
     def is_held(self, held: Held, customer_id: int, kind: str) -> bool:
         """Whether the customer's address of this kind stays as it is."""

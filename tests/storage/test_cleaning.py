@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
+import pandas as pd
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from analytics.clean_contact import clean_contacts
 from analytics.clean_rule import Rule
 from core.model import Finding, IdentityKind, OrderKind, staff_member, system
+from core.records import CustomerRecord, RecordKind
 from storage import (
     cleaning,
     cleaning_contacts,
@@ -21,6 +25,7 @@ from storage.cleaning import CleanPass
 from storage.cleaning_orders import Scope
 from storage.rates import rate_on
 from storage.schema import customers as table
+from tests.storage import importer
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 TEST = system("test")
@@ -261,6 +266,81 @@ def test_the_same_number_twice_is_kept_once(database):
 
     assert [each.rule for each in made] == ["phone_form", "phone_repeated"]
     assert identities(database) == [("+4930901820", None)]
+
+
+# --- the next file --------------------------------------------------------------------
+
+
+@pytest.fixture
+def bring(database):
+    """Imports customers, each time from another file."""
+    return partial(importer.Importer(database), RecordKind.CUSTOMERS)
+
+
+def person(key="1", **fields) -> CustomerRecord:
+    return CustomerRecord(key, 1, country="Germany", **fields)
+
+
+def clean_phones(database) -> list[str]:
+    """Rules of what was found in all numbers, stored."""
+    query = select(schema.identities.c.customer_id)
+    owners = set(database.read_now(lambda c: c.scalars(query).all()))
+    rows = database.read_now(lambda c: cleaning.identity_rows(c, sorted(owners)))
+    tuples = [tuple(row) for row in rows]
+    frame = pd.DataFrame(tuples, columns=list(cleaning.IDENTITIES))
+    return [each.rule for each in apply(database, *clean_contacts(frame))]
+
+
+def test_the_same_number_in_the_next_file_changes_nothing(database, bring):
+    bring(person(phone="030 901820"))
+    first = clean_phones(database)
+
+    bring(person(phone="030 901820", city="Berlin"))
+
+    assert (first, clean_phones(database)) == (["phone_form"], [])
+    assert identities(database) == [("+4930901820", None)]
+
+
+def test_a_claim_in_the_next_file_stays_one(database, bring):
+    people = person("1", phone="030 901820"), person("2", phone="0049 30 901820")
+    bring(*people)
+    first = clean_phones(database)
+
+    bring(*people[::-1])
+
+    assert first == ["phone_form", "phone_claimed"]
+    assert clean_phones(database) == []
+
+
+def test_another_number_in_the_next_file_takes_its_place(database, bring):
+    bring(person(phone="030 901820"))
+    clean_phones(database)
+
+    bring(person(phone="030 901821"))
+
+    assert clean_phones(database) == ["phone_form"]
+    assert identities(database) == [("+4930901821", None)]
+
+
+def test_the_same_name_in_the_next_file_changes_nothing(database, bring):
+    bring(person(name="ANN LEE"))
+    [who] = database.read_now(lambda c: cleaning.customers_to_judge(c, None))
+    apply(database, of(who, "name", "ANN LEE", "Ann Lee", "name_form"))
+
+    bring(person(name="ANN LEE"))
+
+    assert stored(database, who).name == "Ann Lee"
+
+
+def test_a_real_value_takes_the_place_of_a_filled_one(database, bring):
+    bring(person())
+    [who] = database.read_now(lambda c: cleaning.customers_to_judge(c, None))
+    apply(database, of(who, "gender", None, "other", "filled_constant"))
+
+    bring(person(gender="male"))
+
+    row = stored(database, who)
+    assert (row.gender, row.provenance.get("gender")) == ("male", None)
 
 
 # --- orders ---------------------------------------------------------------------------
