@@ -93,6 +93,11 @@ def one_person(customer_id: int) -> Select[tuple[int]]:
     return select(customers.c.id).where(or_(own, customers.c.alias_of == customer_id))
 
 
+def ids_of(connection: Connection, survivor: int) -> list[int]:
+    """The ids of `one_person`: the survivor's and those of the merged."""
+    return [row.id for row in connection.execute(one_person(survivor))]
+
+
 def create(
     connection: Connection,
     now: datetime,

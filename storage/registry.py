@@ -1,4 +1,7 @@
-"""Every foreign key to a customer, and what merge, export and erase do with it."""
+"""Every foreign key to a customer, and what merge, export and erase do with it.
+
+`CHILDREN` are rows that belong to a customer by way of another row.
+"""
 
 from __future__ import annotations
 
@@ -128,4 +131,30 @@ CUSTOMER_KEYS = (
             schema.recommendations,
         )
     ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Rows that follow a row of `parent`, which belongs to a customer."""
+
+    table: Table
+    column: str
+    parent: Table
+    export: bool = True
+
+
+CHILDREN = (
+    Child(schema.order_lines, "order_id", schema.orders),
+    Child(schema.episodes, "conversation_id", schema.conversations),
+    Child(schema.messages, "conversation_id", schema.conversations),
+    Child(
+        schema.conversation_events,
+        "conversation_id",
+        schema.conversations,
+        export=False,
+    ),
+    Child(schema.handling_intervals, "episode_id", schema.episodes, export=False),
+    Child(schema.utterances, "message_id", schema.messages, export=False),
+    Child(schema.delivery_events, "delivery_id", schema.deliveries),
 )
