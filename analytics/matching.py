@@ -17,14 +17,8 @@ from analytics.matching_comparison import Compared, compare, equal_values
 from analytics.matching_decision import Clusters, Pair, safety
 from analytics.matching_fields import EXACT
 from analytics.matching_people import People, prepare
-from analytics.matching_weights import (
-    ALIKE,
-    Weights,
-    learn,
-    pair_bits,
-    usual_bits,
-    worth_scoring,
-)
+from analytics.matching_scores import pair_bits, usual_bits, worth_scoring
+from analytics.matching_weights import ALIKE, Weights, learn
 from analytics.matching_words import evidence, through
 from analytics.model_run import ModelRun, artefact_hash
 

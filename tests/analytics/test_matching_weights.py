@@ -17,6 +17,7 @@ from analytics.matching_fields import (
     POSTCODE,
 )
 from analytics.matching_people import prepare
+from analytics.matching_scores import worth_scoring
 from analytics.matching_weights import (
     ALIKE,
     BITS_MAXIMUM,
@@ -25,7 +26,6 @@ from analytics.matching_weights import (
     expect_and_maximise,
     learn,
     patterns,
-    worth_scoring,
 )
 from bench.dirty_people import dirty_people
 
