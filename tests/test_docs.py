@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 from ruamel.yaml import YAML
 
+from analytics.clean_rule import Rule
 from app.cli import cli
 from app.import_view import REASONS
 from content.campaign import parse_campaign
@@ -262,6 +263,11 @@ def test_a_table_is_told_with_all_its_columns(table: Any) -> None:
 
     assert part is not None
     assert ticked(part[1]) >= {column.name for column in table.columns}
+
+
+@pytest.mark.parametrize("rule", Rule)
+def test_a_rule_of_cleaning_is_told(rule: Rule) -> None:
+    assert rule.value in ticked(text_of("docs/data.md"))
 
 
 @pytest.mark.parametrize(
