@@ -331,7 +331,13 @@ def _new_flags(connection: Connection, flags: Sequence[Finding]) -> list[Finding
     noted = {
         tuple(row)
         for row in lookup(
-            connection, account.c.record_id, ids, columns, account.c.rule.in_(rules)
+            connection,
+            account.c.record_id,
+            ids,
+            columns,
+            account.c.rule.in_(rules),
+            # Without the kinds the index on kind and record would be of no use.
+            account.c.kind.in_(sorted({each.kind for each in flags})),
         )
     }
     fresh = {

@@ -101,6 +101,47 @@ def test_an_unknown_setting_is_named_with_line_and_nearest(
     assert problem.hint == hint
 
 
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ("income: {policy: median}", "`income` is never filled"),
+        ("phone: {policy: mode}", "`phone` is never filled"),
+        ("consent_email: {policy: mode}", "`consent_email` is never filled"),
+        ("name: {policy: constant, value: X}", "`name` is never filled"),
+        ("gendr: {policy: mode}", "Did you mean `gender`?"),
+        ("city: {policy: constant}", "`value` belongs to the policy `constant`"),
+        ("city: {policy: forward}", "`order` belongs to the policy `forward`"),
+        ("city: {policy: forward, order: city}", "`city` is no field"),
+        ("city: {policy: constant, value: X, by: country}", "`by` belongs"),
+        ("city: {policy: mode, by: email}", "`email` is no field"),
+    ],
+)
+def test_a_policy_for_missing_values_that_cannot_be_is_refused(
+    tmp_path: Path, policy: str, told: str
+) -> None:
+    problem = problem_of(tmp_path, f"clean:\n  missing:\n    {policy}\n")
+
+    assert told in problem.expected
+    assert problem.line in {2, 3}
+
+
+def test_a_misspelt_key_of_a_policy_has_its_nearest(tmp_path: Path) -> None:
+    text = "clean:\n  missing:\n    city: {polcy: mode}\n"
+
+    problem = problem_of(tmp_path, text)
+
+    assert (problem.line, problem.hint) == (3, "Did you mean `policy`?")
+
+
+@pytest.mark.parametrize("field", ["city", "birth_date", "attributes.size"])
+def test_a_policy_for_missing_values_can_be_chosen(tmp_path: Path, field: str) -> None:
+    text = f"clean:\n  missing:\n    {field}: {{policy: mode, by: country}}\n"
+
+    policies = load_settings(written(tmp_path, text)).clean.missing
+
+    assert (policies[field].policy, policies[field].by) == ("mode", "country")
+
+
 def test_a_wrong_value_is_shown_with_its_line(tmp_path: Path) -> None:
     problem = problem_of(tmp_path, "web:\n  host: ::1\n  port: many\n")
 

@@ -351,7 +351,7 @@ def shop(sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield database
 
 
-@hypothesis_settings(max_examples=40)
+@hypothesis_settings(max_examples=25)
 @given(rows=st.lists(dirt, min_size=1, max_size=5))
 def test_every_change_is_a_row_and_a_second_pass_makes_none(
     shop: Any, rows: list[dict[str, Any]]
