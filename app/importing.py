@@ -150,7 +150,8 @@ class _Copying:
         if corrected is not None and row.kind is RecordKind.ORDERS:
             writer.adds = True
             corrected.skip = self._database.read_now(_CorrectedBefore)
-        least = reader.batch_lines
+        # Much smaller ones than the first would cost more than they hold up.
+        least = max(1, reader.batch_lines // 4)
         for batch in reader.batches(before.position):
             origins = corrected.origins(batch.position) if corrected else {}
             if corrected is not None and corrected.skipped:

@@ -23,8 +23,8 @@ from storage.ingest_people import RecordWriter
 from storage.ingest_products import write_products
 from storage.ingest_rates import write_rates
 
-# Smaller batches than the first ones would cost more than they hold up.
-FIRST_ORDER_LINES = 2000
+# How large the first batches are; the next ones follow the time that these took.
+FIRST_ORDER_LINES = 1000
 FIRST_ROWS = 25
 
 

@@ -15,7 +15,7 @@ from storage.ingest import Import
 from storage.ingest_products import change_products
 from storage.schema import import_changes, imports, order_lines, orders, products
 
-PRICES_AT_ONCE = 2000
+PRICES_AT_ONCE = 500
 # In minor units, currency, product.
 Price: TypeAlias = tuple[int, str, int]
 
