@@ -40,8 +40,8 @@ def find_duplicates(program: Program, *, everything: bool) -> None:
         )
     )
     if found.reason is not None:
-        say(f"Nobody was compared: {found.reason}.")
-    else:
+        say(f"{found.reason[:1].upper()}{found.reason[1:]}.")
+    if found.people:
         say(
             f"{found.people:,} customers compared, {found.merged:,} merged, "
             f"{found.proposed:,} new proposals."

@@ -45,6 +45,8 @@ def show_report(report: Report) -> None:
         table.add_row("clean", "customers merged", f"{report.matched.merged:,}")
         words = "pairs wait for a decision"
         table.add_row("clean", words, f"{report.matched.waiting:,}")
+        if report.matched.reason is not None:
+            table.add_row("clean", report.matched.reason, UNKNOWN)
     if report.analysed is not None:
         table.add_row("analyse", "customers", f"{report.analysed.customers:,}")
         table.add_row("analyse", "orders", f"{report.analysed.orders:,}")

@@ -34,6 +34,8 @@ MERGES_PER_WRITE = 4
 PROPOSALS_PER_WRITE = 200
 # A write that was open when the last look began may have carried an earlier moment.
 OVERLAP = timedelta(minutes=10)
+# More proposals than these say something about the learning, not about customers.
+PROPOSALS_LEAST, PROPOSALS_RATIO = 100, 0.5
 # So many comparisons tell why; the rest says no more.
 REASONS = 4
 # `analytics.matching.MatchDecision.MERGE`; the analysis loads only when it is used.
@@ -42,7 +44,7 @@ MERGE = "merge"
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What one look at the customers found; `reason` says why it compared nobody."""
+    """What one look at the customers found; `reason` says why it has no result."""
 
     people: int = 0
     merged: int = 0
@@ -95,17 +97,22 @@ class _Look:
         apart = await self._database.read(pairs.apart)
         merged = await self._merge(await self._database.read(_proven))
         found = await self._compare(apart)
-        safe, doubtful = _divide(found, apart)
-        merged += await self._merge(safe)
-        proposed = await self._propose(doubtful)
-        run = found.model_run(None, self._now)
-        names = NewModelRun.__slots__
-        ResultWriter(self._database, MATCHER, self._now).figures(
-            NewModelRun(**{name: getattr(run, name) for name in names})
-        )
+        reason, proposed = found.reason or _implausible(found), 0
+        if reason is None:
+            safe, doubtful = _divide(found, apart)
+            merged += await self._merge(safe)
+            proposed = await self._propose(doubtful)
+        self._keep(found, reason)
         waiting = await self._database.read(candidates.count)
         log.info("matching_done", people=found.people, merged=merged, proposed=proposed)
-        return Matched(found.people, merged, proposed, waiting, found.reason)
+        return Matched(found.people, merged, proposed, waiting, reason)
+
+    def _keep(self, found: Matching, reason: str | None) -> None:
+        run = found.model_run(None, self._now)
+        values = {name: getattr(run, name) for name in NewModelRun.__slots__}
+        ResultWriter(self._database, MATCHER, self._now).figures(
+            NewModelRun(**values | {"reason": reason})
+        )
 
     async def _compare(self, apart: Mapping[Pair, bool]) -> Matching:
         from analytics.matching import MatchingSpec, match_people
@@ -138,6 +145,21 @@ class _Look:
             partial(candidates.forget_others, found=set(today), looked_at=self._now),
         )
         return proposed
+
+
+def _implausible(found: Matching) -> str | None:
+    """Why the pairs are not believed, or None.
+
+    Where nobody is there twice, learning may take the next best likeness, such as one
+    given name, for one person; it shows by far too many pairs.
+    """
+    doubtful = int((found.pairs["decision"] != MERGE).sum())
+    if doubtful <= max(PROPOSALS_LEAST, PROPOSALS_RATIO * found.people):
+        return None
+    return (
+        f"{doubtful:,} pairs of {found.people:,} customers look alike, which is too "
+        "many to be believed: nothing was merged or proposed by it"
+    )
 
 
 def _has_changed(connection: Connection) -> bool:

@@ -231,3 +231,27 @@ async def test_the_attribute_of_a_number_speaks_for_one_person(house: House) -> 
     assert [tuple(row) for row in house.read(lambda c: c.execute(query).all())] == [
         tuple(ids)
     ]
+
+
+def clerks(connection: Connection) -> None:
+    """Nobody twice, and few given names: a likeness that is no person."""
+    chance = Random(3)
+    for number in range(400):
+        family = "".join(chance.sample(SYLLABLES, 4)).title()
+        person(
+            connection,
+            name=f"{('Ada', 'Bo', 'Cleo', 'Dan')[number % 4]} {family}",
+            gender=("female", "male")[number % 2],
+            city=chance.choice(("Berlin", "Bonn", "Ulm", "Kiel")),
+        )
+
+
+async def test_a_likeness_of_far_too_many_is_not_believed(house: House) -> None:
+    house.write(clerks)
+
+    found = await look(house, propose_ratio=0.0001)
+
+    assert (found.merged, found.proposed) == (0, 0)
+    assert "too many to be believed" in str(found.reason)
+    run = house.read(lambda c: analysis.current(c, KIND, NAME))
+    assert run.reason == found.reason
