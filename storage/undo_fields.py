@@ -87,8 +87,7 @@ def _split(
         if path.startswith(PROVENANCE):
             continue
         mark = f"{PROVENANCE}{path}"
-        same_value = _plain(value_at(current, path)) == given[path]
-        if not same_value or _mark(current, path, mark, given) != given.get(mark):
+        if not _is_ours(current, path, mark, given):
             stays.add(path)
             continue
         source = entry
@@ -102,8 +101,16 @@ def _split(
     return back, stays
 
 
-def _mark(current: Any, path: str, mark: str, given: Mapping[str, Any]) -> Any:
-    return current.provenance.get(path) if mark in given else None
+def _is_ours(current: Any, path: str, mark: str, given: Mapping[str, Any]) -> bool:
+    """Whether the import gave this value, even if cleaning put it into its form."""
+    same: bool = _plain(value_at(current, path)) == given[path]
+    if mark not in given:
+        return same
+    entry = current.provenance.get(path)
+    if entry is not None and entry.get("given") is not None:
+        told: bool = entry["given"] == corrections.shown(given[path])
+        return told
+    return same and bool(entry == given[mark])
 
 
 def _set(
