@@ -12,6 +12,7 @@ from content.files import (
     read_layout,
     write_campaign,
 )
+from content.profile import content_root
 from core.errors import CampaignError, Problem
 from core.model import system
 from outreach.campaigns import newest_campaign, push_campaign, set_schedules
@@ -26,7 +27,7 @@ BASE_FILE = ".version"
 
 def push(program: Program, key: str, templates: Path | None) -> None:
     """Make a version from files; refuse what somebody has changed since the pull."""
-    root = templates or TEMPLATES
+    root = templates or content_root(program.settings.shop.profile)
     source = _with_layout(read_campaign(root, key))
     now, languages = program.clock.now(), program.settings.shop.languages
 
@@ -43,7 +44,7 @@ def push(program: Program, key: str, templates: Path | None) -> None:
 
 def pull(program: Program, key: str, templates: Path | None) -> None:
     """Write the newest version to files."""
-    root = templates or TEMPLATES
+    root = templates or content_root(program.settings.shop.profile)
     version, _ = program.database.read_now(lambda c: newest_campaign(c, key))
     folder = write_campaign(root, CampaignSource(key, version.files))
     _note(root, key, version.version)

@@ -34,6 +34,8 @@ source_commands = typer.Typer(
     no_args_is_help=True, help="Data that are fetched by themselves."
 )
 cli.add_typer(source_commands, name="sources")
+customer_commands = typer.Typer(no_args_is_help=True, help="One person's data.")
+cli.add_typer(customer_commands, name="customer")
 key_commands = typer.Typer(
     no_args_is_help=True, help="Programs that may send records over HTTP."
 )
@@ -75,15 +77,16 @@ def demo(
         Path | None, typer.Option(help="Where the demo keeps its data.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new shop.")] = False,
+    profile: Annotated[str, typer.Option(help="shop, bank or travel")] = "shop",
 ) -> None:
     """A shop with a story: console, web chat and mailbox on one port."""
     if check:
         from app.demo.check import check_demo
 
-        raise typer.Exit(check_demo())
+        raise typer.Exit(check_demo(profile=profile))
     from app.demo.show import show_demo
 
-    show_demo(port, directory, fresh=fresh)
+    show_demo(port, directory, fresh=fresh, profile=profile)
 
 
 @cli.command()
@@ -410,6 +413,48 @@ def pull_source(
 
     with _program(config) as program:
         raise typer.Exit(pull_command(program, name))
+
+
+CustomerId = Annotated[int, typer.Argument(help="A number of `customer find`.")]
+
+
+@customer_commands.command(name="find")
+def find_customer(
+    words: Annotated[str, typer.Argument(help="Part of a name, address or id.")],
+    config: Config = None,
+) -> None:
+    """The numbers of people, by name, address or id."""
+    from app.people import find
+
+    with _program(config) as program:
+        raise typer.Exit(find(program, words))
+
+
+@customer_commands.command(name="export")
+def export_customer(
+    customer: CustomerId,
+    to: Annotated[Path, typer.Option(help="The folder to write into.")] = Path(),
+    language: Annotated[str, typer.Option(help="Of the page's headings.")] = "en",
+    config: Config = None,
+) -> None:
+    """Everything about a person, as JSON and as a page to read."""
+    from app.people import export
+
+    with _program(config) as program:
+        export(program, customer, to, language)
+
+
+@customer_commands.command(name="erase")
+def erase_customer(
+    customer: CustomerId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: Config = None,
+) -> None:
+    """Forget a person; what happened stays without a name."""
+    from app.people import erase
+
+    with _program(config) as program:
+        erase(program, customer, sure=yes)
 
 
 @key_commands.command(name="add")

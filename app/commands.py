@@ -105,8 +105,10 @@ def push_articles(program: Program, folder: Path | None) -> None:
     """`rapport knowledge push`: versions of the articles that differ."""
     from bot.knowledge import push as push_knowledge
     from content.articles import load_knowledge
+    from content.profile import content_root
 
-    articles = load_knowledge() if folder is None else load_knowledge(folder)
+    root = content_root(program.settings.shop.profile)
+    articles = load_knowledge(folder or root / "knowledge")
     now = program.clock.now()
     program.database.write_now(COMMAND_LINE, lambda c: push_knowledge(c, articles, now))
     say(f"{len(articles.articles)} articles are pushed; the bot trains on the next use")

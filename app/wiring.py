@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from content.profile import TEMPLATES, content_root
 from core.clock import Clock
 from core.log import configure_logs
 from core.model import Channel, ChannelPort, system
-from core.settings import ROOT, Settings
+from core.settings import Settings
 from storage import installation
 from storage.database import Connection, Database, open_database
 from storage.migrate import prepare
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from outreach.compose import Composer
     from outreach.delivery import Sender
 
-TEMPLATES = ROOT / "templates"
 SETUP = system("setup")
 KEY_PURPOSES = ("address", "holdout", "links", "webchat")
 
@@ -84,7 +84,8 @@ def make_composer(settings: Settings) -> Composer:
     from content.reasons import read_reasons
     from outreach.compose import Composer
 
-    return Composer(settings, read_reasons(TEMPLATES, settings.shop.languages))
+    root = content_root(settings.shop.profile)
+    return Composer(settings, read_reasons(root, settings.shop.languages))
 
 
 def make_sender(
@@ -124,9 +125,12 @@ def _set_up(program: Program) -> None:
     if not program.database.read_now(_has_campaigns):
         from outreach.campaigns import push_starting_set
 
-        languages, now = program.settings.shop.languages, program.clock.now()
+        shop, now = program.settings.shop, program.clock.now()
         program.database.write_now(
-            SETUP, lambda c: push_starting_set(c, TEMPLATES, languages, now)
+            SETUP,
+            lambda c: push_starting_set(
+                c, TEMPLATES, shop.languages, now, shop.profile
+            ),
         )
 
 

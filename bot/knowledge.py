@@ -22,6 +22,7 @@ from bot.words import Kind
 from content.articles import OUT_OF_SCOPE, load_knowledge
 from content.articles import Knowledge as Articles
 from content.phrases import Phrases, load_phrases
+from content.profile import content_root
 from core.clock import Clock
 from core.errors import DataError
 from core.log import get_logger
@@ -122,7 +123,11 @@ class Knowledge:
         """Read words, phrases and articles; after this the bot can speak."""
         shop = self._settings.shop
         self._phrases = await asyncio.to_thread(
-            load_phrases, shop.name, shop.support_email, tuple(shop.languages)
+            load_phrases,
+            shop.name,
+            shop.support_email,
+            tuple(shop.languages),
+            own=content_root(shop.profile) / "bot",
         )
         if self._understander is None:
             self._understander = await asyncio.to_thread(load_model, None)
@@ -154,7 +159,8 @@ class Knowledge:
         )
         if count:
             return
-        shipped = await asyncio.to_thread(load_knowledge)
+        root = content_root(self._settings.shop.profile)
+        shipped = await asyncio.to_thread(load_knowledge, root / "knowledge")
         now = self._clock.now()
         await self._database.write(ACTOR, lambda c: push(c, shipped, now))
 

@@ -88,8 +88,11 @@ def load_phrases(
     support_email: str,
     languages: tuple[str, ...] = ("en", "zh"),
     directory: Path = DIRECTORY,
+    own: Path | None = None,
 ) -> Phrases:
     """The phrases of `phrases.<language>.yaml`, the first language being the fallback.
+
+    Files of the same names in `own` stand above them, phrase by phrase.
 
     Raises
     ------
@@ -99,10 +102,15 @@ def load_phrases(
     texts: dict[str, dict[str, str]] = {}
     problems: list[Problem] = []
     for language in languages:
-        file = directory / f"phrases.{language}.yaml"
-        tree = _read(file)
-        texts[language] = {str(key): str(text) for key, text in tree.items()}
-        problems += _wrong_placeholders(file, tree)
+        texts[language] = {}
+        for folder in (directory, own):
+            file = (folder or directory) / f"phrases.{language}.yaml"
+            # A profile brings only what differs, and may bring nothing.
+            if folder is None or (folder is own and not file.exists()):
+                continue
+            tree = _read(file)
+            texts[language] |= {str(key): str(text) for key, text in tree.items()}
+            problems += _wrong_placeholders(file, tree)
     problems += _missing(directory, texts)
     if problems:
         raise TemplateError(*problems)

@@ -53,6 +53,7 @@ class Section(BaseModel):
 class Shop(Section):
     """Who speaks: named in mails, chat and pages."""
 
+    profile: Literal["shop", "bank", "travel"] = "shop"
     name: str = "Rapport"
     url: str = "https://shop.example"
     support_email: str = "support@shop.example"

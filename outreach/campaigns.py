@@ -7,8 +7,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from content.campaign import Campaign
-from content.files import CampaignSource, list_campaigns, read_campaign
+from content.files import (
+    CampaignSource,
+    list_campaigns,
+    read_campaign,
+    read_layout,
+)
 from content.mail import compile_version, parse_definition
+from content.profile import DEFAULT, content_root
 from core.errors import CampaignError, Problem, did_you_mean
 from core.settings import Settings
 from storage import runs, schedules, versions
@@ -43,14 +49,22 @@ def push_campaign(
 
 
 def push_starting_set(
-    connection: Connection, templates: Path, languages: Sequence[str], now: datetime
+    connection: Connection,
+    templates: Path,
+    languages: Sequence[str],
+    now: datetime,
+    profile: str = DEFAULT,
 ) -> int:
-    """Make versions of the shipped campaigns where there are none yet."""
+    """Make versions of a profile's campaigns where there are none yet."""
     if versions.counts(connection, ContentKind.CAMPAIGN):
         return 0
-    keys = list_campaigns(templates)
+    root = content_root(profile, templates)
+    layout = read_layout(templates)
+    keys = list_campaigns(root)
     for key in keys:
-        push_campaign(connection, read_campaign(templates, key), languages, now)
+        source = read_campaign(root, key)
+        source = CampaignSource(key, {**source.files, **layout})
+        push_campaign(connection, source, languages, now)
     return len(keys)
 
 

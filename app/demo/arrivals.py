@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from app.demo import catalogue
 from app.demo.people import Cast
+from app.demo.profile import Profile
 from app.demo.purchases import ZONE
 from app.demo.records import Habit, Order, Person
 from core.model import Channel, IdentityKind, OrderKind
@@ -23,7 +23,7 @@ HOURS = (
     *(0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.3, 1.0, 2.2, 3.4, 3.8, 3.4),
     *(2.8, 2.8, 3.2, 3.2, 3.0, 2.8, 2.8, 2.8, 2.2, 1.4, 0.6, 0.1),
 )
-# Chats about the broken product begin with orders of this age.
+# Chats about the product with trouble begin with orders of this age.
 TROUBLE_DAYS_AGO = 40.0
 TROUBLE_RATIO = 0.42
 # Nothing ordinary begins so shortly before now, so that it has an end.
@@ -31,36 +31,6 @@ LAST_HOURS = 4.0
 # A customer writes again after a while; somebody else is looked for so often.
 APART = timedelta(hours=30)
 TRIES = 12
-TOPICS = {
-    "order-status": 15.0,
-    "order-tracking": 12.0,
-    "delivery-time": 9.0,
-    "how-to-return": 13.0,
-    "late-delivery": 6.0,
-    "refund-time": 4.0,
-    "refund-not-received": 3.0,
-    "exchange": 3.0,
-    "product-care": 5.0,
-    "product-availability": 6.0,
-    "discount-code": 4.0,
-    "payment-methods": 3.0,
-    "payment-failed": 2.5,
-    "delivery-cost": 4.0,
-    "international-shipping": 3.0,
-    "invoice": 3.0,
-    "gift-wrapping": 3.0,
-    "gift-card": 1.5,
-    "change-address": 2.5,
-    "cancel-order": 2.5,
-    "loyalty-points": 2.0,
-    "missing-item": 2.0,
-    "wrong-item": 2.0,
-    "damaged-item": 1.5,
-    "warranty": 1.5,
-    "complaint": 1.0,
-    "opening-hours": 1.5,
-}
-UNHAPPY_TOPICS = ("refund-not-received", "warranty", "complaint")
 TALKATIVE = {
     Habit.NEW: 1.6,
     Habit.OCCASIONAL: 0.8,
@@ -91,9 +61,11 @@ class Arrival:
     matter: Matter
 
 
-def trouble_orders(asof: datetime, orders: tuple[Order, ...]) -> list[Order]:
+def trouble_orders(
+    asof: datetime, orders: tuple[Order, ...], profile: Profile
+) -> list[Order]:
     """Sales of the product with trouble since it has trouble."""
-    product = catalogue.place_of(catalogue.TROUBLE)
+    product = profile.catalogue.trouble
     since = asof - timedelta(days=TROUBLE_DAYS_AGO)
     return [
         order
@@ -106,35 +78,43 @@ def trouble_orders(asof: datetime, orders: tuple[Order, ...]) -> list[Order]:
 
 
 def trouble_arrivals(
-    rng: np.random.Generator, asof: datetime, orders: tuple[Order, ...]
+    rng: np.random.Generator,
+    asof: datetime,
+    orders: tuple[Order, ...],
+    profile: Profile,
 ) -> list[Arrival]:
-    """Who writes because the product arrived broken: each customer once."""
+    """Who writes because of the product with trouble: each customer once."""
     found: dict[int, Arrival] = {}
-    for order in trouble_orders(asof, orders):
-        day = order.ordered_at + timedelta(days=float(rng.uniform(2.5, 6)))
+    trouble = profile.trouble
+    for order in trouble_orders(asof, orders, profile):
+        day = order.ordered_at + timedelta(days=float(rng.uniform(*trouble.days_after)))
         at = _at_hour(rng, day)
         tells = rng.random() < TROUBLE_RATIO
         if tells and at < asof - timedelta(hours=LAST_HOURS):
             arrival = Arrival(
-                at, order.customer, Channel.WEBCHAT, "damaged-item", Matter.TROUBLE
+                at, order.customer, Channel.WEBCHAT, trouble.topic, Matter.TROUBLE
             )
             found.setdefault(order.customer, arrival)
     return list(found.values())
 
 
 def make_arrivals(
-    rng: np.random.Generator, asof: datetime, cast: Cast, trouble: list[Arrival]
+    rng: np.random.Generator,
+    asof: datetime,
+    cast: Cast,
+    trouble: list[Arrival],
+    profile: Profile,
 ) -> list[Arrival]:
     """All arrivals in the order of time."""
     rate = PER_DAY * len(cast.people) / CUSTOMERS
     rate -= len(trouble) / DAYS
-    found = [*trouble, *_unhappy(rng, asof, cast)]
+    found = [*trouble, *_unhappy(rng, asof, cast, profile.unhappy_topics)]
     cases = {place for places in cast.cases.values() for place in places}
     pool = _Pool(
         [row for row in _reachable(cast.people) if row[0] not in cases], cast.people
     )
-    topics = list(TOPICS)
-    edges = np.cumsum(list(TOPICS.values()))
+    topics = list(profile.topics)
+    edges = np.cumsum([topic.weight for topic in profile.topics.values()])
     lately = {arrival.customer: arrival.at for arrival in trouble}
     for at in sorted(_moments(rng, asof, max(rate, 0.3))):
         place = int(np.searchsorted(edges, rng.random() * edges[-1]))
@@ -171,12 +151,14 @@ def _reachable(people: tuple[Person, ...]) -> Iterator[tuple[int, Channel]]:
                 yield place, Channel(identity.kind.value)
 
 
-def _unhappy(rng: np.random.Generator, asof: datetime, cast: Cast) -> Iterator[Arrival]:
+def _unhappy(
+    rng: np.random.Generator, asof: datetime, cast: Cast, topics: tuple[str, ...]
+) -> Iterator[Arrival]:
     """Customers at risk who were served badly in the last two weeks."""
     places = [*cast.cases["unhappy"], *cast.cases["unhappy_and_withdrawn"]]
     for number, customer in enumerate(places):
         at = _at_hour(rng, asof - timedelta(days=float(rng.uniform(1.5, 11))))
-        topic = UNHAPPY_TOPICS[number % len(UNHAPPY_TOPICS)]
+        topic = topics[number % len(topics)]
         yield Arrival(at, customer, Channel.WEBCHAT, topic, Matter.UNHAPPY)
 
 

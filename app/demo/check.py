@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from app.demo.installation import read_config, write_config
 from app.demo.load import load_shop
+from app.demo.profile import Profile, load_profile
 from app.demo.shop import make_shop
 from app.serve import say
 from app.tables import show_report
@@ -23,34 +24,36 @@ from app.wiring import (
     make_sender,
     open_program,
 )
+from content.profile import DEFAULT
 from core.clock import SimulatedClock
 from core.model import Channel, ChannelPort
 from outreach.mailserver import MailServer, read_taken
 from outreach.pipeline import Parts, Report, run
 from outreach.reconcile import Recorded, Verdict, check
-from storage import deliveries
+from storage import deliveries, versions
 from storage.database import Connection
+from storage.versions import ContentKind
 
 SEED = 7
 # A Tuesday morning in Berlin, when nobody's hours are quiet.
 NOON = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
-CAMPAIGNS = ("win-back", "new-product", "thank-you")
 EXIT_OK, EXIT_BAD = 0, 1
 
 
-def check_demo(customers: int = 2000) -> int:
+def check_demo(customers: int = 2000, profile: str = DEFAULT) -> int:
     """0 only where every customer has a terminal state and the journal agrees."""
     with TemporaryDirectory(prefix="rapport-check-") as folder:
-        return asyncio.run(_check(Path(folder), customers))
+        return asyncio.run(_check(Path(folder), customers, load_profile(profile)))
 
 
-async def _check(folder: Path, customers: int) -> int:
+async def _check(folder: Path, customers: int, profile: Profile) -> int:
     clock = SimulatedClock(NOON)
     mail = MailServer(folder, clock)
     await mail.start()
     try:
-        with _program(folder, mail.port, clock) as program:
-            shop = make_shop(SEED, NOON, customers, program.settings)
+        write_config(folder, 8080, mail.port, profile)
+        with _program(folder, clock) as program:
+            shop = make_shop(SEED, NOON, customers, program.settings, profile)
             load_shop(program.database, shop, NOON, program.settings)
             report = await _run(program)
             recorded = await program.database.read(partial(_recorded, report=report))
@@ -61,8 +64,7 @@ async def _check(folder: Path, customers: int) -> int:
 
 
 @contextmanager
-def _program(folder: Path, mail_port: int, clock: SimulatedClock) -> Iterator[Program]:
-    write_config(folder, 8080, mail_port)
+def _program(folder: Path, clock: SimulatedClock) -> Iterator[Program]:
     settings = anchored(read_config(folder), folder)
     with open_program(settings, clock) as program:
         yield program
@@ -79,10 +81,15 @@ async def _run(program: Program) -> Report:
     }
     sender = make_sender(program, composer, channels)
     parts = Parts(program.database, program.clock, program.settings, composer, sender)
+    campaigns = await program.database.read(_campaigns)
     try:
-        return await run(parts, CAMPAIGNS)
+        return await run(parts, campaigns)
     finally:
         await channels[Channel.EMAIL].close()
+
+
+def _campaigns(connection: Connection) -> list[str]:
+    return versions.keys(connection, ContentKind.CAMPAIGN)
 
 
 def _recorded(connection: Connection, report: Report) -> list[Recorded]:

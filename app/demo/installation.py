@@ -8,6 +8,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from app.demo.profile import Profile, load_profile
+from content.profile import DEFAULT
 from core.errors import DataError, Problem
 from core.model import Role, system
 from core.settings import ROOT, Settings, load_settings
@@ -16,38 +18,51 @@ from storage.database import Connection, Database
 from storage.staff import NewMember
 
 DEMO = system("demo")
-DIRECTORY = ROOT / "data" / "demo"
 CONFIG = "config.yaml"
 EMAIL = "demo@example.com"
-# The demo listens on loopback alone, and its people are invented.
-PASSWORD = "linden-and-tee"  # noqa: S105
 
 
-def demo_values(web_port: int, mail_port: int) -> dict[str, Any]:
+def directory_of(profile: str) -> Path:
+    """Where the demo of a profile keeps its data, if nobody says otherwise."""
+    return ROOT / "data" / ("demo" if profile == DEFAULT else f"demo-{profile}")
+
+
+def demo_values(profile: Profile, web_port: int, mail_port: int) -> dict[str, Any]:
     """The settings that differ from the shipped ones."""
+    company = profile.company
+    host = company.url.removeprefix("https://")
     return {
         "shop": {
-            "name": "Linden & Tee",
-            "url": "https://shop.example",
-            "support_email": "help@shop.example",
-            "postal_address": "Linden & Tee, Lindenstrasse 4, 10115 Berlin, Germany",
+            "profile": profile.key,
+            "name": company.name,
+            "url": company.url,
+            "support_email": company.support_email,
+            "postal_address": company.postal_address,
         },
         "storage": {"url": "sqlite:///rapport.db", "data_directory": "."},
         "web": {"port": web_port, "public_url": f"http://127.0.0.1:{web_port}"},
-        "mail": {"host": "127.0.0.1", "port": mail_port, "tls": "none"},
+        "mail": {
+            "host": "127.0.0.1",
+            "port": mail_port,
+            "tls": "none",
+            "from_address": f"hello@{host}",
+        },
         # Somebody who tries the demo at night wants to see mail, not wait for it.
         "outreach": {"quiet_hours": "00:00-00:00"},
-        "bot": {"survey_delay_seconds": 5.0},
+        "bot": {"survey_delay_seconds": 5.0, "issues": list(profile.issues)},
     }
 
 
-def write_config(directory: Path, web_port: int, mail_port: int) -> Path:
+def write_config(
+    directory: Path, web_port: int, mail_port: int, profile: Profile | None = None
+) -> Path:
     """Write the settings file of the demo; the environment still stands above it."""
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / CONFIG
     with file.open("w", encoding="utf-8") as stream:
         stream.write("# Written by `rapport demo` at every start.\n")
-        YAML().dump(demo_values(web_port, mail_port), stream)
+        values = demo_values(profile or load_profile(), web_port, mail_port)
+        YAML().dump(values, stream)
     return file
 
 
@@ -76,13 +91,13 @@ def clear(directory: Path) -> None:
     shutil.rmtree(directory)
 
 
-def make_sign_in(database: Database, now: Any) -> None:
+def make_sign_in(database: Database, password: str, now: Any) -> None:
     """The account that the demo tells you to use, made once."""
     from web.passwords import hash_password
 
     def work(connection: Connection) -> None:
         if staff.credentials(connection, EMAIL) is None:
-            new = NewMember(EMAIL, "Robin Demo", Role.ADMIN, hash_password(PASSWORD))
+            new = NewMember(EMAIL, "Robin Demo", Role.ADMIN, hash_password(password))
             staff.add_member(connection, new, now)
 
     database.write_now(DEMO, work)

@@ -168,7 +168,11 @@ class _Loading:
         languages = self._settings.shop.languages
         first = min(mailing.at for mailing in self._shop.mailings)
         pushed_at = first - BEFORE_FIRST_RUN
-        self._write(lambda c: push_starting_set(c, templates, languages, pushed_at))
+        self._write(
+            lambda c: push_starting_set(
+                c, templates, languages, pushed_at, self._shop.profile
+            )
+        )
         for mailing in self._shop.mailings:
             decided = self._database.read_now(lambda c: self._decide(c, mailing))  # noqa: B023  called at once
             self._before = after(self._before, decided)

@@ -6,13 +6,13 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.demo import catalogue
+from app.demo.catalogue import Catalogue
+from app.demo.profile import Profile
 from app.demo.records import Habit, Line, Order
 from core.model import OrderKind
 
@@ -20,8 +20,6 @@ ZONE = ZoneInfo("Europe/Berlin")
 YEARS_DAYS = 730.0
 FIRST_CODE = 100_001
 RETURN_RATIO = 0.045
-# Gifts before Christmas, a quiet summer: January to December.
-MONTHS = (0.95, 0.85, 0.9, 1.0, 1.05, 0.85, 0.75, 0.8, 0.95, 1.1, 1.45, 1.6)
 HOURS = (
     *(0.2, 0.1, 0.1, 0.1, 0.1, 0.3, 0.8, 1.6, 2.2, 2.6, 2.8, 2.8),
     *(3.0, 2.8, 2.6, 2.6, 2.8, 3.2, 3.8, 4.6, 5.2, 4.4, 2.6, 1.0),
@@ -31,11 +29,8 @@ MAILED_DAYS_AGO = 35.0
 WAKING_DAYS = 14.0
 WOKEN_ANYWAY_RATIO = 0.34
 SILENT_DAYS = (92.0, 212.0)
-# How much more of the product with trouble sells since its new delivery.
+# Since then more of the product with trouble sells.
 NEW_DELIVERY_DAYS_AGO = 46.0
-NEW_DELIVERY_FACTOR = 2.0
-# Of what costs less, people take more than one.
-CHEAP_MINOR = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +65,35 @@ class _Visit:
 
 
 def make_orders(
-    rng: np.random.Generator, asof: datetime, habits: list[Habit]
+    rng: np.random.Generator,
+    asof: datetime,
+    habits: list[Habit],
+    profile: Profile,
+    first_code: int = FIRST_CODE,
 ) -> tuple[Order, ...]:
     """All sales and returns up to `asof`, in the order of time."""
     visits = [
         visit
         for place, habit in enumerate(habits)
-        for visit in _visits(rng, asof, place, habit)
+        for visit in _visits(rng, asof, place, habit, profile.months)
     ]
     visits.sort(key=lambda visit: (visit.at, visit.customer))
-    baskets = _baskets(rng, asof, habits, visits)
+    baskets = _baskets(rng, asof, habits, visits, profile.catalogue)
     sales = [
         Order("", visit.customer, OrderKind.SALE, visit.at, lines, visit.after_mail)
         for visit, lines in zip(visits, baskets, strict=True)
     ]
     returns = list(_returns(rng, asof, sales))
     both = sorted([*sales, *returns], key=lambda order: order.ordered_at)
-    return tuple(_numbered(both))
+    return tuple(_numbered(both, profile.order_prefix, first_code))
 
 
 def _visits(
-    rng: np.random.Generator, asof: datetime, place: int, habit: Habit
+    rng: np.random.Generator,
+    asof: datetime,
+    place: int,
+    habit: Habit,
+    months: tuple[float, ...],
 ) -> Iterator[_Visit]:
     rhythm = RHYTHMS[habit]
     since = float(rng.uniform(*rhythm.since_days))
@@ -99,7 +102,7 @@ def _visits(
         until = float(rng.uniform(*SILENT_DAYS))
     if habit is Habit.LAPSED:
         until = max(240.0, since - 120.0)
-    days = _days(rng, asof, rhythm, since, until)
+    days = _days(rng, asof, rhythm, (since, until), months)
     # Who is to be known as a frequent buyer has bought shortly before the silence.
     if habit in {Habit.AT_RISK, Habit.WOKEN}:
         days[-1] = until
@@ -112,14 +115,19 @@ def _visits(
 
 
 def _days(
-    rng: np.random.Generator, asof: datetime, rhythm: Rhythm, since: float, until: float
+    rng: np.random.Generator,
+    asof: datetime,
+    rhythm: Rhythm,
+    between: tuple[float, float],
+    months: tuple[float, ...],
 ) -> list[float]:
     """Days before `asof`, descending; at least one."""
+    since, until = between
     own_gap = rhythm.gap_days * float(rng.lognormal(0, 0.3))
     found = [since]
     while len(found) < rhythm.orders_most:
         month = (asof - timedelta(days=found[-1])).month - 1
-        gap = own_gap / MONTHS[month] * float(rng.gamma(3.0, 1 / 3.0))
+        gap = own_gap / months[month] * float(rng.gamma(3.0, 1 / 3.0))
         if found[-1] - max(gap, 1.0) < until:
             break
         found.append(found[-1] - max(gap, 1.0))
@@ -147,33 +155,38 @@ def _baskets(
     asof: datetime,
     habits: list[Habit],
     visits: list[_Visit],
+    catalogue: Catalogue,
 ) -> list[tuple[Line, ...]]:
     counts = np.array(
         [1 + rng.poisson(RHYTHMS[habits[visit.customer]].anchors) for visit in visits]
     )
-    weights = _weights(rng, len(habits))
+    weights = _weights(rng, len(habits), catalogue)
     draws = rng.random(int(counts.sum()))
     ends = np.cumsum(counts)
     return [
         tuple(
             _lines(
                 rng,
-                _anchors(weights, asof, visit, draws[end - count : end]),
+                _anchors(weights, asof, visit, draws[end - count : end], catalogue),
                 RHYTHMS[habits[visit.customer]].quantity,
+                catalogue,
             )
         )
         for visit, count, end in zip(visits, counts, ends, strict=True)
     ]
 
 
-def _weights(rng: np.random.Generator, customers: int) -> NDArray[np.float64]:
+def _weights(
+    rng: np.random.Generator, customers: int, catalogue: Catalogue
+) -> NDArray[np.float64]:
     """How much each customer likes each product: taste, favourites, popularity."""
-    goods = catalogue.products()
+    goods = catalogue.products
     categories = list(dict.fromkeys(product.category for product in goods))
     category = np.array([categories.index(product.category) for product in goods])
     taste = rng.dirichlet(np.full(len(categories), 0.9), size=customers) + 0.05
-    popular = np.array([catalogue.POPULAR.get(product.name, 1.0) for product in goods])
-    weights = taste[:, category] * popular * rng.lognormal(0, 0.25, len(goods))
+    weights = (
+        taste[:, category] * catalogue.popular * rng.lognormal(0, 0.25, len(goods))
+    )
     favourites = rng.integers(0, len(goods), size=(customers, 3))
     np.put_along_axis(
         weights, favourites, np.take_along_axis(weights, favourites, 1) * 5, 1
@@ -182,38 +195,27 @@ def _weights(rng: np.random.Generator, customers: int) -> NDArray[np.float64]:
     return found
 
 
-@cache
-def _season(quarter: int, new_delivery: bool) -> NDArray[np.float64]:
-    every = (1.0,) * 4
-    factors = np.array(
-        [
-            catalogue.SEASONS.get(product.category, every)[quarter]
-            for product in catalogue.products()
-        ]
-    )
-    if new_delivery:
-        factors[catalogue.place_of(catalogue.TROUBLE)] *= NEW_DELIVERY_FACTOR
-    return factors
-
-
 def _anchors(
     weights: NDArray[np.float64],
     asof: datetime,
     visit: _Visit,
     draws: NDArray[np.float64],
+    catalogue: Catalogue,
 ) -> list[int]:
     new_delivery = asof - visit.at < timedelta(days=NEW_DELIVERY_DAYS_AGO)
-    season = _season((visit.at.month - 1) // 3, new_delivery)
+    season = catalogue.seasons[(visit.at.month - 1) // 3, new_delivery]
     edges = (weights[visit.customer] * season).cumsum()
     return list(dict.fromkeys(edges.searchsorted(draws * edges[-1]).tolist()))
 
 
 def _lines(
-    rng: np.random.Generator, anchors: list[int], quantity: float
+    rng: np.random.Generator,
+    anchors: list[int],
+    quantity: float,
+    catalogue: Catalogue,
 ) -> Iterator[Line]:
     """Each product once, followed by what goes with it."""
-    goods = catalogue.products()
-    companions = catalogue.companions()
+    goods, companions = catalogue.products, catalogue.companions
     wanted = list(anchors)
     for place in wanted:  # grows while it is read: companions have companions
         wanted += [
@@ -223,7 +225,7 @@ def _lines(
         ]
     for place in wanted:
         price = goods[place].price_minor
-        many = 1 + int(rng.poisson(quantity - 1)) if price < CHEAP_MINOR else 1
+        many = 1 + int(rng.poisson(quantity - 1)) if catalogue.several[place] else 1
         yield Line(place, many, many * price)
 
 
@@ -240,9 +242,9 @@ def _returns(
             yield Order("", order.customer, OrderKind.RETURN, at, (back,))
 
 
-def _numbered(both: list[Order]) -> Iterator[Order]:
-    for number, order in enumerate(both, start=FIRST_CODE):
-        prefix = "R" if order.kind is OrderKind.RETURN else "LT"
+def _numbered(both: list[Order], sales: str, first_code: int) -> Iterator[Order]:
+    for number, order in enumerate(both, start=first_code):
+        prefix = "R" if order.kind is OrderKind.RETURN else sales
         yield Order(
             f"{prefix}-{number}",
             order.customer,

@@ -270,6 +270,7 @@ class Shop:
 
     seed: int
     asof: datetime
+    profile: str
     products: tuple[Product, ...]
     people: tuple[Person, ...]
     consents: tuple[Consent, ...]

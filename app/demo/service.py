@@ -8,63 +8,25 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from app.demo import wordings
 from app.demo.arrivals import DAYS, Arrival, Matter
+from app.demo.moods import draw_score, issue_of
 from app.demo.people import Cast
+from app.demo.profile import Profile
 from app.demo.records import Service
 from app.demo.talk import Book, Conversation, Rules, Voice
 from app.demo.team import AGENTS, Roster, staffed
-from app.demo.wordings import Lines
+from app.demo.wordings import ELSE, Lines
 from bot.states import Context
 from bot.understand import Candidate, Understanding
 from bot.words import Kind
 from core.model import Channel, EpisodeEnd, IdentityKind, Owner
 from core.settings import Settings
 
-# The article that was added, and since when: fewer ask a person about returns.
-NEW_ARTICLE = "return-cost"
-NEW_ARTICLE_DAYS_AGO = 20.0
-RETURNS = "how-to-return"
-# How often the bot's answer is not enough.
-PERSON_RATIO = {
-    "damaged-item": 0.85,
-    "missing-item": 0.7,
-    "wrong-item": 0.7,
-    "refund-not-received": 0.75,
-    "complaint": 0.95,
-    "late-delivery": 0.4,
-    "warranty": 0.45,
-    "payment-failed": 0.3,
-    RETURNS: 0.5,
-}
-PERSON_ELSE_RATIO = 0.09
-RETURNS_SINCE_RATIO = 0.12
-MOOD = {
-    "damaged-item": -0.6,
-    "refund-not-received": -0.8,
-    "late-delivery": -0.6,
-    "complaint": -0.9,
-    "missing-item": -0.4,
-    "wrong-item": -0.4,
-    RETURNS: -0.1,
-}
-MOOD_ELSE = 4.62
-SLOW_MINUTES = 12.0
-ISSUES = {
-    "damaged-item": "wrong_or_damaged_item",
-    "wrong-item": "wrong_or_damaged_item",
-    "missing-item": "wrong_or_damaged_item",
-    "late-delivery": "late_delivery",
-    "order-tracking": "late_delivery",
-    "delivery-time": "late_delivery",
-    "refund-not-received": "refund_not_received",
-    "refund-time": "refund_not_received",
-    "exchange": "size_or_fit",
-}
+# The article that helps was added then.
+RELIEF_DAYS_AGO = 20.0
+RELIEF_PERSON_RATIO = 0.12
 RESPONSE_RATIO = 0.4
 RESPONSE_TROUBLE_RATIO = 0.72
-# What those want who have not bought for months and write now.
-OPEN_TOPICS = ("warranty", "loyalty-points")
 # Who writes again within a day may be taken for going on with the survey.
 PAUSE = timedelta(hours=26)
 
@@ -76,11 +38,13 @@ class World:
     asof: datetime
     voice: Voice
     rules: Rules
-    issues: tuple[str, ...]
+    profile: Profile
     survey_cool_down: timedelta
 
     @classmethod
-    def of(cls, settings: Settings, asof: datetime, voice: Voice) -> World:
+    def of(
+        cls, settings: Settings, asof: datetime, voice: Voice, profile: Profile
+    ) -> World:
         """As the settings say."""
         bot = settings.bot
         rules = Rules(
@@ -89,7 +53,7 @@ class World:
             survey_delay=timedelta(seconds=bot.survey_delay_seconds),
         )
         cool_down = timedelta(days=bot.survey_cool_down_days)
-        return cls(asof, voice, rules, tuple(bot.issues), cool_down)
+        return cls(asof, voice, rules, profile, cool_down)
 
 
 def play(
@@ -111,13 +75,15 @@ class _Hall:
         self.conversations: list[Conversation] = []
         self._rng = rng
         self._world = world
+        self._profile = world.profile
+        self._words = world.profile.words
         self._cast = cast
         self._roster = Roster.from_start(world.asof - timedelta(days=DAYS + 1))
         self._by_address: dict[tuple[int, Channel], Conversation] = {}
         self._busy_until: dict[int, datetime] = {}
         self._asked_at: dict[int, datetime] = {}
         self._articles = frozenset(world.voice.knowledge.articles)
-        self._articles_before = self._articles - {NEW_ARTICLE}
+        self._articles_before = self._articles - {self._profile.relief.article}
 
     def serve(self, arrival: Arrival) -> None:
         """One episode from the first word to the survey."""
@@ -131,14 +97,14 @@ class _Hall:
 
     def leave_open(self) -> None:
         """Two customers wait at this moment, and one talks to a person."""
-        asof = self._world.asof
+        asof, topics = self._world.asof, self._profile.open_topics
         for number, customer in enumerate(self._cast.cases["waiting"]):
             at = asof - timedelta(minutes=13 - 7 * number, seconds=20)
-            topic = OPEN_TOPICS[number % len(OPEN_TOPICS)]
+            topic = topics[number % len(topics)]
             self._to_queue(self._talk(customer, Channel.WEBCHAT), topic, at)
         for customer in self._cast.cases["with_agent"]:
             talk = self._talk(customer, Channel.WEBCHAT)
-            at = self._to_queue(talk, OPEN_TOPICS[0], asof - timedelta(minutes=16))
+            at = self._to_queue(talk, topics[0], asof - timedelta(minutes=16))
             self._talk_now(talk, at)
 
     def _talk_now(self, talk: Conversation, at: datetime) -> None:
@@ -147,10 +113,10 @@ class _Hall:
         talk.take(staff, AGENTS[staff].person.name, taken, self._context(taken))
         reply = taken + timedelta(seconds=95)
         talk.act(taken + timedelta(seconds=45))
-        opening = self._line(wordings.OPENINGS_ELSE, talk)
+        opening = self._line(self._words.opening(ELSE), talk)
         talk.answer(opening, reply, self._context(reply))
         said = reply + timedelta(seconds=70)
-        self._say(talk, self._line(wordings.ANSWERS, talk), Kind.UNKNOWN, said)
+        self._say(talk, self._line(self._words.answers, talk), Kind.UNKNOWN, said)
 
     # Scenes: what becomes of one question. Each returns its end and the wait.
 
@@ -158,9 +124,9 @@ class _Hall:
         self, arrival: Arrival
     ) -> Callable[[Conversation, Arrival], tuple[datetime, float]]:
         chance = float(self._rng.random())
-        ratio = PERSON_RATIO.get(arrival.topic, PERSON_ELSE_RATIO)
-        if arrival.topic == RETURNS and self._has_new_article(arrival.at):
-            ratio = RETURNS_SINCE_RATIO
+        ratio = self._profile.topics[arrival.topic].person_ratio
+        if self._is_relieved(arrival):
+            ratio = RELIEF_PERSON_RATIO
         if arrival.matter is not Matter.ORDINARY or chance < ratio:
             return self._with_person
         rest = (chance - ratio) / (1 - ratio)
@@ -245,16 +211,16 @@ class _Hall:
             at = self._work(talk, at, 20, 60, who.pace)
             talk.close(EpisodeEnd.ABANDONED, at, self._context(at))
             return at
-        openings = wordings.OPENINGS.get(arrival.topic, wordings.OPENINGS_ELSE)
+        openings = self._words.opening(arrival.topic)
         rounds = 1 + int(self._rng.random() < 0.55) + int(self._rng.random() < 0.2)
         for number in range(rounds):
             at = self._work(talk, at, 45, 150, who.pace)
-            lines = openings if number == 0 else wordings.CLOSINGS
+            lines = openings if number == 0 else self._words.closings
             leave = bool(self._rng.random() < 0.35)
             text = self._line(lines, talk)
             talk.answer(text, at, self._context(at), leave=leave)
             at = self._later(at, 20, 420 if leave else 150)
-            said = wordings.ANSWERS if number < rounds - 1 else wordings.THANKS
+            said = self._words.answers if number < rounds - 1 else self._words.thanks
             self._say(talk, self._line(said, talk), Kind.UNKNOWN, at)
         at = self._work(talk, at, 10, 45, who.pace)
         talk.close(EpisodeEnd.RESOLVED, at, self._context(at))
@@ -266,7 +232,7 @@ class _Hall:
         self, talk: Conversation, topic: str, at: datetime, *, trouble: bool = False
     ) -> datetime:
         """Ask, hear an answer that does not help, and want a person."""
-        question = self._line(wordings.TROUBLE_QUESTIONS, talk) if trouble else None
+        question = self._line(self._words.trouble_questions, talk) if trouble else None
         at = self._ask(talk, topic, at, question)
         chance = self._rng.random()
         if chance < 0.35:
@@ -275,7 +241,7 @@ class _Hall:
             return at
         at = self._later(at, 8, 40)
         talk.press("no", at, self._context(at))
-        details = wordings.TROUBLE_DETAILS if trouble else wordings.DETAILS
+        details = self._words.trouble_details if trouble else self._words.details
         at = self._later(at, 15, 60)
         kind = Kind.UNKNOWN if chance < 0.8 else Kind.UPSET
         self._say(talk, self._line(details, talk), kind, at)
@@ -331,7 +297,8 @@ class _Hall:
         if arrival.matter is not Matter.UNHAPPY and self._rng.random() >= ratio:
             return at
         staff = self.book.surveys[place].staff
-        score = self._score(arrival, waited, staff)
+        kindness = AGENTS[staff].kindness if staff is not None else 0.0
+        score = draw_score(self._rng, self._profile, arrival, waited, kindness)
         return self._answer_survey(talk, arrival, score, waited, at)
 
     def _answer_survey(
@@ -347,34 +314,17 @@ class _Hall:
         talk.press(f"score:{episode}:{score}", at, self._context(at))
         if score <= 3 and self._rng.random() < 0.85:
             at = self._later(at, 5, 25)
-            issue = self._issue(arrival, waited)
+            issue = issue_of(self._profile, arrival, waited)
             talk.press(f"issue:{issue}", at, self._context(at))
-        comments = wordings.HIGH_COMMENTS if score > 3 else wordings.LOW_COMMENTS
+        words = self._words
+        comments = words.high_comments if score > 3 else words.low_comments
         ratio = 0.14 if score > 3 else 0.3
         if arrival.matter is Matter.TROUBLE:
-            comments, ratio = wordings.TROUBLE_COMMENTS, 0.6
+            comments, ratio = words.trouble_comments, 0.6
         if self._rng.random() < ratio:
             at = self._later(at, 15, 90)
             self._say(talk, self._line(comments, talk), Kind.UNKNOWN, at)
         return at
-
-    def _score(self, arrival: Arrival, waited: float, staff: int | None) -> int:
-        chance = float(self._rng.random())
-        if arrival.matter is Matter.TROUBLE:
-            return 1 if chance < 0.55 else 2 if chance < 0.93 else 3
-        if arrival.matter is Matter.UNHAPPY:
-            return 1 if chance < 0.5 else 2
-        mood = MOOD_ELSE + MOOD.get(arrival.topic, 0.0)
-        mood -= 0.9 if waited > SLOW_MINUTES else 0.0
-        mood += AGENTS[staff].kindness if staff is not None else 0.0
-        drawn = mood + 0.75 * float(self._rng.standard_normal())
-        return int(np.clip(round(drawn), 1, 5))
-
-    def _issue(self, arrival: Arrival, waited: float) -> str:
-        found = ISSUES.get(arrival.topic, "other")
-        if waited > SLOW_MINUTES and arrival.matter is Matter.ORDINARY:
-            found = "no_answer_from_a_person"
-        return found if found in self._world.issues else self._world.issues[-1]
 
     # What scenes need to know.
 
@@ -411,23 +361,31 @@ class _Hall:
             email_known=True,
             survey_delay_seconds=self._world.rules.survey_delay.total_seconds(),
             articles=articles,
-            popular=("order-status", "how-to-return", "delivery-time"),
-            issues=self._world.issues,
+            popular=self._profile.popular_topics,
+            issues=self._profile.issues,
         )
 
     def _article(self, arrival: Arrival) -> str:
-        """What the bot shows; questions about returns go to the new article often."""
-        new = arrival.topic == RETURNS and self._has_new_article(arrival.at)
-        return NEW_ARTICLE if new and self._rng.random() < 0.6 else arrival.topic
+        """What the bot shows; the new article takes many questions from another."""
+        new = self._is_relieved(arrival)
+        article = self._profile.relief.article
+        return article if new and self._rng.random() < 0.6 else arrival.topic
 
     def _neighbours(self, key: str) -> list[str]:
-        articles = self._world.voice.knowledge.articles
+        articles, new = (
+            self._world.voice.knowledge.articles,
+            self._profile.relief.article,
+        )
         topic = articles[key].topic
-        others = [each for each in articles if each not in {key, NEW_ARTICLE}]
+        others = [each for each in articles if each not in {key, new}]
         return [each for each in others if articles[each].topic == topic]
 
+    def _is_relieved(self, arrival: Arrival) -> bool:
+        about = arrival.topic == self._profile.relief.topic
+        return about and self._has_new_article(arrival.at)
+
     def _has_new_article(self, at: datetime) -> bool:
-        return at > self._world.asof - timedelta(days=NEW_ARTICLE_DAYS_AGO)
+        return at > self._world.asof - timedelta(days=RELIEF_DAYS_AGO)
 
     def _question(self, key: str, language: str) -> str:
         asked = self._world.voice.knowledge.articles[key].text(language).questions

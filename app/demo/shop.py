@@ -7,22 +7,23 @@ from datetime import datetime, time, timedelta
 
 import numpy as np
 
-from app.demo import catalogue, team
+from app.demo import team
 from app.demo.arrivals import make_arrivals, trouble_arrivals
 from app.demo.people import Cast, draw_habits, make_cast
+from app.demo.profile import Profile, load_profile
 from app.demo.purchases import MAILED_DAYS_AGO, ZONE, make_orders
 from app.demo.records import Habit, Mailing, Order, Shop
 from app.demo.service import World, play
 from app.demo.talk import Voice
 from content.articles import load_knowledge
 from content.phrases import load_phrases
+from content.profile import content_root
 from core.clock import check_aware
 from core.model import IdentityKind
 from core.settings import Settings, load_settings
 
 CUSTOMERS = 2000
 CUSTOMERS_LEAST = 40
-CAMPAIGN = "win-back"
 SEGMENT = "at-risk"
 # A second, smaller run wrote to those who have fallen silent since the first.
 MAILED_AGAIN_DAYS_AGO = 14.0
@@ -35,11 +36,13 @@ def make_shop(
     asof: datetime,
     customers: int = CUSTOMERS,
     settings: Settings | None = None,
+    profile: Profile | None = None,
 ) -> Shop:
     """A shop with a story, up to the moment `asof`; the same for the same arguments.
 
-    Two years of orders with a group of customers who have fallen silent, a teapot
-    that arrives broken since forty days, and ninety days of conversations.
+    Two years of orders with a group of customers who have fallen silent, a product
+    that gives trouble since forty days, and ninety days of conversations. Without a
+    profile it is the shop of tea and kitchen things.
 
     Raises
     ------
@@ -50,38 +53,41 @@ def make_shop(
         message = f"a shop with a story needs {CUSTOMERS_LEAST} customers or more"
         raise ValueError(message)
     settings = settings or load_settings()
+    profile = profile or load_profile()
     # Parts draw apart from each other, so that a change in one leaves the others.
     rngs = [np.random.default_rng([seed, part]) for part in range(6)]
     habits = draw_habits(rngs[0], customers)
-    orders = make_orders(rngs[1], asof, habits)
-    trouble = trouble_arrivals(rngs[2], asof, orders)
+    orders = make_orders(rngs[1], asof, habits, profile)
+    trouble = trouble_arrivals(rngs[2], asof, orders, profile)
     chatters = {arrival.customer for arrival in trouble}
     cast = make_cast(rngs[3], asof, habits, _first_orders(orders, customers), chatters)
-    arrivals = make_arrivals(rngs[4], asof, cast, trouble)
-    world = World.of(settings, asof, _voice(settings))
+    arrivals = make_arrivals(rngs[4], asof, cast, trouble, profile)
+    world = World.of(settings, asof, _voice(profile), profile)
     return Shop(
         seed=seed,
         asof=asof,
-        products=catalogue.products(),
+        profile=profile.key,
+        products=profile.catalogue.products,
         people=cast.people,
         consents=cast.consents,
         suppressions=cast.suppressions,
         orders=orders,
         staff=team.STAFF,
         service=play(rngs[5], world, cast, arrivals),
-        mailings=tuple(_mailings(asof, cast, orders)),
+        mailings=tuple(_mailings(asof, cast, orders, profile.campaign)),
     )
 
 
-def _voice(settings: Settings) -> Voice:
-    email = settings.shop.support_email
-    company = {
-        "name": catalogue.SHOP_NAME,
-        "support_email": email,
-        "url": catalogue.SHOP_URL,
+def _voice(profile: Profile) -> Voice:
+    company = profile.company
+    root = content_root(profile.key)
+    known = {
+        "name": company.name,
+        "support_email": company.support_email,
+        "url": company.url,
     }
-    phrases = load_phrases(catalogue.SHOP_NAME, email)
-    return Voice(phrases, load_knowledge(), company)
+    phrases = load_phrases(company.name, company.support_email, own=root / "bot")
+    return Voice(phrases, load_knowledge(root / "knowledge"), known)
 
 
 def _first_orders(orders: tuple[Order, ...], customers: int) -> list[datetime]:
@@ -92,18 +98,22 @@ def _first_orders(orders: tuple[Order, ...], customers: int) -> list[datetime]:
 
 
 def _mailings(
-    asof: datetime, cast: Cast, orders: tuple[Order, ...]
+    asof: datetime, cast: Cast, orders: tuple[Order, ...], campaign: str
 ) -> Iterator[Mailing]:
     """Two earlier runs of the campaign that wakes the silent."""
     quiet = {Habit.AT_RISK, Habit.WOKEN}
     first = _ten_o_clock(asof - timedelta(days=MAILED_DAYS_AGO))
     again = _ten_o_clock(asof - timedelta(days=MAILED_AGAIN_DAYS_AGO))
-    yield _mailing(first, cast, orders, quiet)
-    yield _mailing(again, cast, orders, {Habit.AT_RISK})
+    yield _mailing(campaign, first, cast, orders, quiet)
+    yield _mailing(campaign, again, cast, orders, {Habit.AT_RISK})
 
 
 def _mailing(
-    at: datetime, cast: Cast, orders: tuple[Order, ...], habits: set[Habit]
+    campaign: str,
+    at: datetime,
+    cast: Cast,
+    orders: tuple[Order, ...],
+    habits: set[Habit],
 ) -> Mailing:
     newest: dict[int, datetime] = {}
     for order in orders:
@@ -124,7 +134,7 @@ def _mailing(
         and cast.people[place].address(IdentityKind.EMAIL) is not None
     ]
     step = round(1 / BOUNCED_RATIO)
-    return Mailing(CAMPAIGN, at, SEGMENT, audience, frozenset(ordinary[::step]))
+    return Mailing(campaign, at, SEGMENT, audience, frozenset(ordinary[::step]))
 
 
 def _ten_o_clock(day: datetime) -> datetime:

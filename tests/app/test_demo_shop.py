@@ -14,18 +14,34 @@ import pytest
 from analytics.features import customer_features
 from analytics.rules import association_rules
 from analytics.segments import SegmentationSpec, kmeans_segmentation
-from app.demo import catalogue
 from app.demo.load import load_shop
+from app.demo.profile import load_profile
 from app.demo.records import Habit, Shop
 from app.demo.shop import make_shop
 from bot.states import State
 from core.errors import DataError
-from core.model import Channel, DeliveryState, OrderKind, Owner, RunState, SkipReason
+from core.model import (
+    Channel,
+    DeliveryState,
+    OrderKind,
+    Owner,
+    RunState,
+    SkipReason,
+    system,
+)
 from core.settings import load_settings
 from outreach.campaigns import newest_campaign
 from outreach.compose import limits_of
 from outreach.policy import Skip, decide
-from storage import audience, conversations, frames, ingest, installation, runs
+from storage import (
+    audience,
+    conversations,
+    feature_frames,
+    ingest,
+    installation,
+    runs,
+    totals,
+)
 from storage.audience import Asking
 from storage.database import Connection, Database, open_database
 from storage.outcomes import Arm, of_run
@@ -167,8 +183,9 @@ def test_the_new_article_leaves_fewer_questions_about_returns_to_people(
 
 
 def test_who_buys_the_teapot_takes_the_tea(shop: Shop) -> None:
-    teapot = catalogue.place_of(catalogue.TROUBLE)
-    tea = catalogue.place_of(catalogue.TROUBLE_TEA)
+    catalogue = load_profile().catalogue
+    teapot = catalogue.trouble
+    tea = catalogue.place_of("Darjeeling First Flush, 100 g")
     baskets = pd.DataFrame(
         [
             (number, line.product)
@@ -247,13 +264,15 @@ def test_a_loaded_dialogue_can_go_on(loaded: Database, shop: Shop) -> None:
 def test_the_analysis_finds_those_at_risk_and_the_loyal(
     loaded: Database, shop: Shop
 ) -> None:
-    tables = loaded.read_now(frames.customer_frames)
+    totals.refresh(loaded, system("test"), "EUR", ASOF)
+    tables = loaded.read_now(lambda c: feature_frames.customer_frames(c, "EUR", ASOF))
     features = customer_features(
         tables.customers,
-        tables.orders,
-        tables.lines,
+        tables.totals,
         tables.feedback,
         tables.conversations,
+        tables.events,
+        tables.figures,
         asof=ASOF,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.demo.profile import load_profile
 from app.demo.service import World
 from app.demo.talk import Book, Conversation, Voice
 from bot.states import Context, State
@@ -53,7 +54,7 @@ class Twice:
         }
         phrases = load_phrases(shop.name, shop.support_email)
         voice = Voice(phrases, ARTICLES, company)
-        rules = World.of(Settings(), MORNING, voice).rules
+        rules = World.of(Settings(), MORNING, voice, load_profile()).rules
         self.told = Conversation(
             0, 0, Channel.WEBCHAT, "ann", "en", self.book, voice, rules
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.demo.check import CAMPAIGNS, NOON, SEED, check_demo
+from app.demo.check import NOON, SEED, check_demo
 from app.demo.installation import read_config, write_config
 from app.demo.load import load_shop
 from app.demo.shop import make_shop
@@ -34,6 +34,7 @@ from storage.database import Connection
 pytestmark = pytest.mark.flow
 
 CUSTOMERS = 150
+CAMPAIGNS = ("win-back", "new-product", "thank-you")
 
 
 @dataclass(frozen=True)
