@@ -26,12 +26,17 @@ FEATURES = {
     "average_price": "float64",
     "purchase_value": "float64",
     "returns_ratio": "float64",
+    "discount_ratio": "float64",
+    "figures_supplied": "bool",
+    "figures_age_days": "float64",
     "age": "float64",
     "income": "float64",
     "csi": "float64",
     "ratings_count": "int64",
     "contacts_count": "int64",
     "contacts_per_order": "float64",
+    "events_count": "int64",
+    "last_event_days": "float64",
 }
 RFM = {
     "recency_days": "int64",
@@ -122,10 +127,11 @@ def rfm_scores(rfm: pd.DataFrame) -> pd.DataFrame:
 
 def customer_features(
     customers: pd.DataFrame,
-    orders: pd.DataFrame,
-    lines: pd.DataFrame,
+    totals: pd.DataFrame,
     feedback: pd.DataFrame,
     conversations: pd.DataFrame,
+    events: pd.DataFrame,
+    figures: pd.DataFrame,
     *,
     asof: datetime,
 ) -> pd.DataFrame:
@@ -135,11 +141,18 @@ def customer_features(
     ----------
     customers : customer_id (int64, unique), birth_date (datetime64 or date, may be
         missing), income (float, major units a year, may be missing)
-    orders : order_id (int64), customer_id, ordered_at, amount, kind as in `rfm_table`
-    lines : order_id, quantity (int; negative in returns), amount (float, of the line)
+    totals : sums over the orders until `asof`, one row per customer with any:
+        customer_id, sales_count, returns_count (int), sales, returns, discount (float,
+        major units of one currency), units (int) and units_amount (float) of products
+        in sales, first_sale_at, last_sale_at (datetime64, UTC)
     feedback : customer_id, answered_at (datetime64, UTC; NaT unanswered), score (1..5)
     conversations : customer_id, opened_at (datetime64, UTC); one row per contact
-    asof : aware; everything after it is ignored
+    events : one row per customer with any until `asof`: customer_id, events_count
+        (int), last_event_at (datetime64, UTC)
+    figures : one row per customer of whom a file says what they bought: customer_id,
+        purchase_count, purchase_days, average_price (float, each may be missing),
+        as_of (datetime64, UTC); used for customers without any order
+    asof : aware, the data date; feedback and contacts after it are ignored
 
     Returns
     -------
@@ -154,9 +167,15 @@ def customer_features(
     - average_price: amount per unit over the lines of sales
     - purchase_value: frequency x average_price, an index of the seeds, not revenue
     - returns_ratio: amount returned / amount sold (>= 0, may pass 1)
+    - discount_ratio: discount / (amount sold + discount) (0..1)
+    - figures_supplied: no order is known, but `figures` tells of the customer:
+      frequency is the purchase_count, tenure_days the purchase_days, monetary_value
+      and average_price the average_price, total_spent and net_spent their product;
+      figures_age_days: whole days from then to `asof`, missing where not supplied
     - age in years (fraction), income as given
     - csi: mean score (1..5); ratings_count; contacts_count; contacts_per_order:
       contacts / frequency, missing without a sale
+    - events_count; last_event_days: whole days since the last one
 
     Missing stays missing (NaN); nothing is filled in. Empty `customers` gives an
     empty table with these columns.
@@ -176,22 +195,24 @@ def customer_features(
     )
     parts = [
         person,
-        _purchases(orders, lines, asof),
+        _purchases(totals, asof),
+        _supplied(figures, asof),
         _service(feedback, conversations, asof),
+        _events(events, asof),
     ]
     table = pd.concat([part.reindex(index) for part in parts], axis=1)
-    counts = [
-        "frequency",
-        "total_spent",
-        "net_spent",
-        "ratings_count",
-        "contacts_count",
-    ]
+    table = _with_supplied(table)
+    counts = ["frequency", "ratings_count", "contacts_count", "events_count"]
     table[counts] = table[counts].fillna(0)
+    # Nothing was spent where no order is known; of supplied figures it may be unknown.
+    spent = ["total_spent", "net_spent"]
+    table[spent] = table[spent].mask(~table["figures_supplied"], table[spent].fillna(0))
     table["short_history"] = table["tenure_days"] < SHORT_HISTORY_DAYS
-    table["contacts_per_order"] = table["contacts_count"] / table["frequency"].where(
-        table["frequency"] > 0
-    )
+    frequency = table["frequency"].where(table["frequency"] > 0)
+    months = table["tenure_days"].clip(lower=1) / DAYS_PER_MONTH
+    table["purchase_frequency"] = frequency / months
+    table["purchase_value"] = frequency * table["average_price"]
+    table["contacts_per_order"] = table["contacts_count"] / frequency
     return table[list(FEATURES)].astype(FEATURES)
 
 
@@ -234,42 +255,63 @@ def _age(birth_dates: pd.Series[pd.Timestamp], asof: datetime) -> pd.Series[floa
     return (today - born).dt.days / DAYS_PER_YEAR
 
 
-def _purchases(
-    orders: pd.DataFrame, lines: pd.DataFrame, asof: datetime
-) -> pd.DataFrame:
-    require_columns(orders, "orders", ["order_id"])
-    known = _orders_until(orders, asof)
-    table = rfm_table(orders, asof)
-    sums = known.groupby(["kind", "customer_id"])["amount"].sum()
-    sold = sums.get("sale", pd.Series(dtype="float64"))
-    returned = sums.get("return", pd.Series(dtype="float64"))
-    # A customer may have returns alone: net_spent is below 0, the rest missing.
-    table = table.reindex(table.index.union(returned.index).astype("int64"))
-    back = returned.reindex(table.index).fillna(0.0).abs()
-    table["net_spent"] = table["total_spent"].fillna(0.0) - back
-    table["returns_ratio"] = back / sold.where(sold > 0).reindex(table.index)
-    sales = known[known["kind"] == "sale"]
-    first = sales.groupby("customer_id")["ordered_at"].min()
-    table["tenure_days"] = _days_until(first, asof).reindex(table.index)
-    months = table["tenure_days"].clip(lower=1) / DAYS_PER_MONTH
-    table["purchase_frequency"] = table["frequency"] / months
-    table["average_price"] = _average_price(sales, lines).reindex(table.index)
-    table["purchase_value"] = table["frequency"] * table["average_price"]
-    return table
-
-
-def _average_price(sales: pd.DataFrame, lines: pd.DataFrame) -> pd.Series[float]:
-    require_columns(lines, "lines", ["order_id", "quantity", "amount"])
-    buyer = sales.set_index("order_id")["customer_id"]
-    owner = lines["order_id"].map(buyer)
-    kept = owner.notna() & (lines["quantity"] > 0)
-    sums = (
-        lines.loc[kept, ["quantity", "amount"]]
-        .astype("float64")
-        .groupby(owner[kept].astype("int64"))
-        .sum()
+def _purchases(totals: pd.DataFrame, asof: datetime) -> pd.DataFrame:
+    columns = ["sales_count", "returns_count", "sales", "returns", "discount"]
+    columns += ["units", "units_amount", "first_sale_at", "last_sale_at"]
+    require_columns(totals, "totals", ["customer_id", *columns])
+    known = totals.set_index("customer_id")
+    sales, count = known["sales"], known["sales_count"]
+    full_price = sales + known["discount"]
+    units = known["units"]
+    first = times(known, "totals", "first_sale_at")
+    last = times(known, "totals", "last_sale_at")
+    return pd.DataFrame(
+        {
+            "orders_count": count + known["returns_count"],
+            "recency_days": _days_until(last, asof),
+            "frequency": count,
+            "monetary_value": sales / count.where(count > 0),
+            "total_spent": sales,
+            "net_spent": sales - known["returns"].abs(),
+            "tenure_days": _days_until(first, asof),
+            "average_price": known["units_amount"] / units.where(units > 0),
+            "returns_ratio": known["returns"].abs() / sales.where(sales > 0),
+            "discount_ratio": known["discount"] / full_price.where(full_price > 0),
+        },
+        dtype="float64",
     )
-    return sums["amount"] / sums["quantity"]
+
+
+def _supplied(figures: pd.DataFrame, asof: datetime) -> pd.DataFrame:
+    columns = ["purchase_count", "purchase_days", "average_price", "as_of"]
+    require_columns(figures, "figures", ["customer_id", *columns])
+    told = figures.set_index("customer_id")
+    price = told["average_price"].astype("float64")
+    spent = told["purchase_count"].astype("float64") * price
+    return pd.DataFrame(
+        {
+            "supplied_frequency": told["purchase_count"],
+            "supplied_tenure_days": told["purchase_days"],
+            "supplied_monetary_value": price,
+            "supplied_average_price": price,
+            "supplied_total_spent": spent,
+            "supplied_net_spent": spent,
+            "figures_age_days": _days_until(times(told, "figures", "as_of"), asof),
+        },
+        dtype="float64",
+    )
+
+
+def _with_supplied(table: pd.DataFrame) -> pd.DataFrame:
+    """Supplied figures in the places of those that no order gives."""
+    supplied = table["orders_count"].isna() & table["figures_age_days"].notna()
+    table["figures_supplied"] = supplied
+    table["figures_age_days"] = table["figures_age_days"].where(supplied)
+    prefix = "supplied_"
+    for name in [name for name in table.columns if name.startswith(prefix)]:
+        own = name.removeprefix(prefix)
+        table[own] = table[own].mask(supplied, table[name])
+    return table
 
 
 def _service(
@@ -288,4 +330,18 @@ def _service(
             "ratings_count": scores.size(),
             "contacts_count": contacts,
         }
+    )
+
+
+def _events(events: pd.DataFrame, asof: datetime) -> pd.DataFrame:
+    columns = ["customer_id", "events_count", "last_event_at"]
+    require_columns(events, "events", columns)
+    known = events.set_index("customer_id")
+    last = times(known, "events", "last_event_at")
+    return pd.DataFrame(
+        {
+            "events_count": known["events_count"],
+            "last_event_days": _days_until(last, asof),
+        },
+        dtype="float64",
     )

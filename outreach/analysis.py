@@ -14,7 +14,7 @@ from core.log import get_logger
 from core.model import system
 from core.settings import Analysis
 from core.settings import Segmentation as SegmentationSettings
-from storage import analysis
+from storage import analysis, totals
 from storage.analysis import (
     NewModelRun,
     NewRecommendation,
@@ -50,37 +50,34 @@ class Analysed:
 
 
 async def analyse_customers(
-    database: Database, clock: Clock, settings: Analysis
+    database: Database, clock: Clock, settings: Analysis, currency: str
 ) -> Analysed:
-    """Features, segments, rules and recommendations of the data as they are now."""
-    from analytics.features import customer_features, rfm_scores
-    from storage import frames
+    """Features, segments, rules and recommendations of the data as they are now.
+
+    Amounts are in `currency`, the shop's; orders in another one that has no rate are
+    left out, and told of.
+    """
+    from storage import feature_frames, frames
 
     now = clock.now()
-    tables = await database.read(frames.customer_frames)
-    orders = len(tables.orders)
-    if orders < settings.orders_minimum:
+    refreshed = totals.refresh(database, ANALYST, currency, now)
+    orders, newest = await database.read(lambda c: feature_frames.orders_extent(c, now))
+    if newest is None or orders < settings.orders_minimum:
         reason = f"{orders} orders; an analysis needs {settings.orders_minimum}"
-        return Analysed(len(tables.customers), orders, reasons=(reason,))
+        count = await database.read(feature_frames.customers_count)
+        return Analysed(count, orders, reasons=(reason,))
     # Data that ended long ago are judged by their own last day.
-    asof = min(now, tables.orders["ordered_at"].max().to_pydatetime())
-    asof += timedelta(seconds=1)
-    features = customer_features(
-        tables.customers,
-        tables.orders,
-        tables.lines,
-        tables.feedback,
-        tables.conversations,
-        asof=asof,
-    )
-    bought = features.dropna(subset=["recency_days"])
-    features = features.join(rfm_scores(bought))
+    asof = newest + timedelta(seconds=1)
+    features = await database.read(lambda c: _features(c, currency, asof))
     writer = ResultWriter(database, ANALYST, now)
     writer.features(_feature_run(features, asof), _feature_rows(features))
-    reasons: list[str] = []
+    reasons = _unpriced(refreshed.unpriced, currency)
     sizes: dict[str, int] = {}
     for spec in settings.segmentations:
-        found = _segment(database, writer, features, spec, asof)
+        measured = await database.read(
+            partial(_with_attributes, features=features, settings=spec)
+        )
+        found = _segment(database, writer, measured, spec, asof)
         sizes |= {each.name: each.size for each in found.segments}
         reasons += [found.reason] if found.reason else []
     names = [spec.name for spec in settings.segmentations]
@@ -92,6 +89,44 @@ async def analyse_customers(
     count = _recommend(writer, purchases, settings, asof)
     log.info("analysis_done", customers=len(features), orders=orders, rules=rules)
     return Analysed(len(features), orders, sizes, rules, count, tuple(reasons))
+
+
+def _features(connection: Connection, currency: str, asof: datetime) -> pd.DataFrame:
+    from analytics.features import customer_features, rfm_scores
+    from storage import feature_frames
+
+    tables = feature_frames.customer_frames(connection, currency, asof)
+    features = customer_features(
+        tables.customers,
+        tables.totals,
+        tables.feedback,
+        tables.conversations,
+        tables.events,
+        tables.figures,
+        asof=asof,
+    )
+    return features.join(rfm_scores(features.dropna(subset=["recency_days"])))
+
+
+def _with_attributes(
+    connection: Connection, features: pd.DataFrame, settings: SegmentationSettings
+) -> pd.DataFrame:
+    """The features, and the customers' attributes that a segmentation names."""
+    from storage import feature_frames
+
+    prefix = "attributes."
+    named = [name for name in settings.features if name.startswith(prefix)]
+    if not named:
+        return features
+    names = [name.removeprefix(prefix) for name in named]
+    return features.join(feature_frames.attributes_frame(connection, names))
+
+
+def _unpriced(orders: int, currency: str) -> list[str]:
+    if not orders:
+        return []
+    words = f"{orders} orders in other currencies than {currency} have no rate"
+    return [f"{words}: import `rates`; until then they are left out"]
 
 
 def _segment(

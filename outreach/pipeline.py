@@ -86,7 +86,12 @@ async def clean(parts: Parts) -> tuple[Cleaned, Matched]:
 
 async def analyse(parts: Parts) -> Analysed:
     """Features, segments, rules and recommendations, each with its model run."""
-    return await analyse_customers(parts.database, parts.clock, parts.settings.analysis)
+    return await analyse_customers(
+        parts.database,
+        parts.clock,
+        parts.settings.analysis,
+        parts.settings.shop.currency,
+    )
 
 
 async def decide(

@@ -18,8 +18,7 @@ from sqlalchemy import Connection, Select, case, func, select
 from core.model import IdentityKind, OrderKind, Sender
 from storage import schema
 from storage.episodes import EventKind
-from storage.ingest import arrived_orders
-from storage.money import major
+from storage.ingest import arrived, arrived_orders
 from storage.schema import (
     conversation_events,
     conversations,
@@ -50,42 +49,6 @@ class ServiceFrames:
     feedback: pd.DataFrame
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CustomerFrames:
-    """What features, segments, rules and recommendations are computed from."""
-
-    customers: pd.DataFrame
-    orders: pd.DataFrame
-    lines: pd.DataFrame
-    feedback: pd.DataFrame
-    conversations: pd.DataFrame
-
-
-def customers_frame(connection: Connection) -> pd.DataFrame:
-    """One row per customer who is not merged into another.
-
-    Returns
-    -------
-    customer_id (int64), name (object), birth_date (datetime64 or NaT), income (float,
-    major units a year), created_at (datetime64, UTC).
-    """
-    table = schema.customers
-    query = select(
-        table.c.id.label("customer_id"),
-        table.c.name,
-        table.c.birth_date,
-        major(table.c.income_minor, table.c.income_currency).label("income"),
-        table.c.created_at,
-    ).where(table.c.alias_of.is_(None))
-    frame = _frame(
-        connection,
-        query.order_by(table.c.id),
-        {"customer_id": "int64", "income": "float64", "created_at": MOMENT},
-    )
-    frame["birth_date"] = pd.to_datetime(frame["birth_date"])
-    return frame
-
-
 def people_frame(
     connection: Connection, id_attributes: Sequence[str] = ()
 ) -> pd.DataFrame:
@@ -107,7 +70,7 @@ def people_frame(
     columns = [table.c[name] for name in COMPARED]
     query = select(table.c.id.label("customer_id"), *columns, table.c.attributes)
     query = query.where(table.c.alias_of.is_(None), table.c.erased_at.is_(None))
-    frame = _frame(connection, query.order_by(table.c.id), {"customer_id": "int64"})
+    frame = read_frame(connection, query.order_by(table.c.id), {"customer_id": "int64"})
     addresses = _addresses(connection)
     for kind, known in addresses.items():
         first = {key: values[0] for key, values in known.items()}
@@ -138,8 +101,8 @@ def _addresses(connection: Connection) -> dict[str, dict[int, list[str]]]:
         (claimed, (claimed.c.id,)),
     ):
         rows = connection.execute(
-            select(_survivor(table.c.customer_id), table.c.kind, table.c.value)
-            .select_from(_with_customer(table))
+            select(survivor(table.c.customer_id), table.c.kind, table.c.value)
+            .select_from(with_customer(table))
             .where(table.c.kind.in_(CLAIMED))
             .order_by(*order)
             .execution_options(yield_per=ROWS_PER_CHUNK)
@@ -147,60 +110,6 @@ def _addresses(connection: Connection) -> dict[str, dict[int, list[str]]]:
         for customer_id, kind, value in rows:
             found[kind].setdefault(customer_id, []).append(value)
     return found
-
-
-def orders_frame(connection: Connection) -> pd.DataFrame:
-    """One row per order.
-
-    Returns
-    -------
-    order_id (int64), customer_id (Int64, may be missing), ordered_at (datetime64,
-    UTC), amount (float, major units; negative for a return), kind (sale, return).
-    """
-    query = select(
-        orders.c.id.label("order_id"),
-        _survivor(orders.c.customer_id),
-        orders.c.ordered_at,
-        major(orders.c.total_minor, orders.c.currency).label("amount"),
-        orders.c.kind,
-    )
-    query = query.select_from(_with_customer(orders)).where(arrived_orders())
-    types = {
-        "order_id": "int64",
-        "customer_id": "Int64",
-        "ordered_at": MOMENT,
-        "amount": "float64",
-        "kind": "str",
-    }
-    return _frame(connection, query.order_by(orders.c.id), types)
-
-
-def lines_frame(connection: Connection) -> pd.DataFrame:
-    """One row per line of an order.
-
-    Returns
-    -------
-    order_id (int64), product_id (Int64, missing where the line is no product),
-    quantity (int64, negative in returns), amount (float, major units, of the line).
-    """
-    query = (
-        select(
-            order_lines.c.order_id,
-            order_lines.c.product_id,
-            order_lines.c.quantity,
-            major(order_lines.c.amount_minor, orders.c.currency).label("amount"),
-        )
-        .join(orders, orders.c.id == order_lines.c.order_id)
-        .where(arrived_orders())
-    )
-    types = {
-        "order_id": "int64",
-        "product_id": "Int64",
-        "quantity": "int64",
-        "amount": "float64",
-    }
-    places = order_lines.c.order_id, order_lines.c.line_no
-    return _frame(connection, query.order_by(*places), types)
 
 
 def purchases_frame(connection: Connection) -> pd.DataFrame:
@@ -213,13 +122,13 @@ def purchases_frame(connection: Connection) -> pd.DataFrame:
     """
     query = (
         select(
-            _survivor(orders.c.customer_id),
+            survivor(orders.c.customer_id),
             order_lines.c.order_id,
             order_lines.c.product_id,
             orders.c.ordered_at,
         )
         .select_from(
-            _with_customer(
+            with_customer(
                 order_lines.join(orders, orders.c.id == order_lines.c.order_id)
             )
         )
@@ -237,7 +146,7 @@ def purchases_frame(connection: Connection) -> pd.DataFrame:
         "product_id": "int64",
         "ordered_at": MOMENT,
     }
-    return _frame(connection, query, types)
+    return read_frame(connection, query, types)
 
 
 def feedback_frame(
@@ -247,13 +156,13 @@ def feedback_frame(
 
     Returns
     -------
-    feedback_id, customer_id (int64), episode_id, staff_id (Int64), asked_at,
-    answered_at (datetime64, UTC), score (float, 1..5), issue, comment, topic,
-    channel, answered_by (object).
+    feedback_id (int64), customer_id, episode_id, staff_id (Int64, may be missing),
+    asked_at, answered_at (datetime64, UTC), score (float, 1..5), issue, comment,
+    topic, channel, answered_by (object).
     """
     query = select(
         feedback.c.id.label("feedback_id"),
-        _survivor(feedback.c.customer_id),
+        survivor(feedback.c.customer_id),
         feedback.c.episode_id,
         feedback.c.staff_id,
         feedback.c.asked_at,
@@ -264,52 +173,21 @@ def feedback_frame(
         feedback.c.topic,
         feedback.c.channel,
         feedback.c.answered_by,
-    ).select_from(_with_customer(feedback))
+    )
+    query = query.select_from(with_customer(feedback)).where(arrived(feedback))
     if since is not None:
         newest = func.coalesce(feedback.c.answered_at, feedback.c.asked_at)
         query = query.where(newest >= since)
     types = {
         "feedback_id": "int64",
-        "customer_id": "int64",
+        "customer_id": "Int64",
         "episode_id": "Int64",
         "staff_id": "Int64",
         "asked_at": MOMENT,
         "answered_at": MOMENT,
         "score": "float64",
     }
-    return _frame(connection, query.order_by(feedback.c.id), types)
-
-
-def contacts_frame(connection: Connection) -> pd.DataFrame:
-    """One row per episode: a time that a customer came to us.
-
-    Returns
-    -------
-    customer_id (int64), opened_at (datetime64, UTC).
-    """
-    query = (
-        select(_survivor(conversations.c.customer_id), episodes.c.opened_at)
-        .select_from(
-            _with_customer(
-                conversations.join(
-                    episodes, episodes.c.conversation_id == conversations.c.id
-                )
-            )
-        )
-        .order_by(episodes.c.id)
-    )
-    return _frame(connection, query, {"customer_id": "int64", "opened_at": MOMENT})
-
-
-def customer_frames(connection: Connection) -> CustomerFrames:
-    """All that features are computed from, of one moment."""
-    return CustomerFrames(
-        customers_frame(connection),
-        orders_frame(connection),
-        lines_frame(connection),
-        feedback_frame(connection),
-        contacts_frame(connection),
-    )
+    return read_frame(connection, query.order_by(feedback.c.id), types)
 
 
 def episodes_frame(connection: Connection, since: datetime) -> pd.DataFrame:
@@ -354,12 +232,15 @@ def episodes_frame(connection: Connection, since: datetime) -> pd.DataFrame:
         )
         .join(conversations, conversations.c.id == episodes.c.conversation_id)
         .outerjoin(events, events.c.episode_id == episodes.c.id)
-        .where(episodes.c.closed_at.is_(None) | (episodes.c.closed_at >= since))
+        .where(
+            episodes.c.closed_at.is_(None) | (episodes.c.closed_at >= since),
+            arrived(episodes),
+        )
         .order_by(episodes.c.id)
     )
     moments = dict.fromkeys(("opened_at", "closed_at", *first), MOMENT)
     types = {"episode_id": "int64", "conversation_id": "int64", "reopened": "int64"}
-    return _frame(connection, query, types | moments)
+    return read_frame(connection, query, types | moments)
 
 
 def intervals_frame(connection: Connection, since: datetime) -> pd.DataFrame:
@@ -388,7 +269,7 @@ def intervals_frame(connection: Connection, since: datetime) -> pd.DataFrame:
         "ended_at": MOMENT,
         "active_at": MOMENT,
     }
-    return _frame(connection, query, types)
+    return read_frame(connection, query, types)
 
 
 def replies_frame(connection: Connection, since: datetime) -> pd.DataFrame:
@@ -409,7 +290,7 @@ def replies_frame(connection: Connection, since: datetime) -> pd.DataFrame:
         .order_by(messages.c.id)
     )
     types = {"episode_id": "int64", "staff_id": "int64", "created_at": MOMENT}
-    return _frame(connection, query, types).rename(columns={"created_at": "at"})
+    return read_frame(connection, query, types).rename(columns={"created_at": "at"})
 
 
 def service_frames(connection: Connection, since: datetime) -> ServiceFrames:
@@ -428,18 +309,21 @@ def service_frames(connection: Connection, since: datetime) -> ServiceFrames:
 _people = schema.customers.alias("people")
 
 
-def _with_customer(table: Any) -> Any:
+def with_customer(table: Any) -> Any:
+    """A table beside the customers that it names, for `survivor`."""
     column = next(c for c in table.c if c.name.endswith("customer_id"))
     return table.outerjoin(_people, _people.c.id == column)
 
 
-def _survivor(column: Any) -> Any:
+def survivor(column: Any) -> Any:
+    """Whom a customer number stands for now."""
     return func.coalesce(_people.c.alias_of, column).label("customer_id")
 
 
-def _frame(
+def read_frame(
     connection: Connection, query: Select[Any], types: Mapping[str, str]
 ) -> pd.DataFrame:
+    """What a query gives; `types` names the dtypes of columns, or `MOMENT`."""
     result = connection.execute(query.execution_options(yield_per=ROWS_PER_CHUNK))
     names = list(result.keys())
     chunks = [pd.DataFrame(rows, columns=names) for rows in result.partitions()]

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    case,
+    or_,
+    select,
+    update,
+)
 
 from core.errors import DataError, LeaseLost, Problem
 from core.model import UNFINISHED_IMPORT_STATES, ImportState
@@ -241,9 +250,13 @@ def incomplete_imports(connection: Connection) -> list[Import]:
 
 def arrived_orders() -> ColumnElement[bool]:
     """Whether an order is part of the data yet, and not set aside by cleaning."""
+    return and_(arrived(orders), orders.c.set_aside.is_(None))
+
+
+def arrived(table: Table) -> ColumnElement[bool]:
+    """Whether a row is part of the data yet: its import, if it has one, is over."""
     running = select(imports.c.id).where(imports.c.state.in_(UNFINISHED_IMPORT_STATES))
-    whole = orders.c.import_id.is_(None) | orders.c.import_id.not_in(running)
-    return and_(whole, orders.c.set_aside.is_(None))
+    return or_(table.c.import_id.is_(None), table.c.import_id.not_in(running))
 
 
 def all_imports(connection: Connection) -> list[Import]:

@@ -36,10 +36,20 @@ ORDERS = orders(
     order(15, None, "2026-05-01", 999),
     order(16, 2, "2026-06-02", 999),
 )
-LINES = pd.DataFrame(
-    [(10, 4, 80.0), (10, 1, 20.0), (11, 5, 50.0), (12, -3, -30.0), (13, 8, 80.0)],
-    columns=["order_id", "quantity", "amount"],
+# The same as sums: customer 1 bought 10 units in the two sales, at 5 off.
+TOTALS = pd.DataFrame(
+    [
+        (1, 2, 1, 150.0, 30.0, 5.0, 10, 150.0, "2026-02-21", "2026-05-22"),
+        (2, 1, 0, 80.0, 0.0, 0.0, 8, 80.0, "2026-06-01", "2026-06-01"),
+        (3, 0, 1, 0.0, 20.0, 0.0, 0, 0.0, None, None),
+    ],
+    columns=[
+        *("customer_id", "sales_count", "returns_count", "sales", "returns"),
+        *("discount", "units", "units_amount", "first_sale_at", "last_sale_at"),
+    ],
 )
+for moment in ("first_sale_at", "last_sale_at"):
+    TOTALS[moment] = pd.to_datetime(TOTALS[moment], utc=True)
 CUSTOMERS = pd.DataFrame(
     {
         "customer_id": [1, 2, 3, 4],
@@ -65,13 +75,29 @@ CONVERSATIONS = pd.DataFrame(
         ),
     }
 )
+EVENTS = pd.DataFrame(
+    {
+        "customer_id": [1, 4],
+        "events_count": [7, 1],
+        "last_event_at": pd.to_datetime(["2026-05-30", "2026-06-01"], utc=True),
+    }
+)
+# Customer 1 has orders, so that what a file says of them is not needed.
+FIGURES = pd.DataFrame(
+    {
+        "customer_id": [1, 4],
+        "purchase_count": [99.0, 6.0],
+        "purchase_days": [999.0, 90.0],
+        "average_price": [9.0, 12.5],
+        "as_of": pd.to_datetime(["2026-05-02", "2026-05-02"], utc=True),
+    }
+)
+TABLES = (CUSTOMERS, TOTALS, FEEDBACK, CONVERSATIONS, EVENTS, FIGURES)
 
 
 @pytest.fixture
 def features():
-    return customer_features(
-        CUSTOMERS, ORDERS, LINES, FEEDBACK, CONVERSATIONS, asof=NOW
-    )
+    return customer_features(*TABLES, asof=NOW)
 
 
 # 2026-02-21 to 2026-06-01 12:00 is 100 whole days: 2 sales / (100 / 30) = 0.6. 10 units
@@ -90,12 +116,16 @@ def features():
         ("average_price", 15.0),
         ("purchase_value", 30.0),
         ("returns_ratio", 0.2),
+        ("discount_ratio", 5 / 155),
+        ("figures_supplied", False),
         ("age", 40.0),
         ("income", 40_000.0),
         ("csi", 3.5),
         ("ratings_count", 2),
         ("contacts_count", 3),
         ("contacts_per_order", 1.5),
+        ("events_count", 7),
+        ("last_event_days", 2),
     ],
 )
 def test_the_features_of_a_customer_worked_by_hand(features, feature, value):
@@ -113,9 +143,50 @@ def test_returns_without_a_sale_give_a_negative_net_and_no_recency(features):
     assert features.loc[3, ["recency_days", "returns_ratio"]].isna().all()
 
 
-def test_a_customer_without_orders_is_there_with_missing_values(features):
+def test_a_customer_without_orders_is_there_with_missing_values():
+    nothing = [*TABLES[:5], FIGURES.iloc[:0]]
+
+    features = customer_features(*nothing, asof=NOW)
+
     assert features.loc[4, ["frequency", "contacts_count"]].tolist() == [0, 1]
     assert features.loc[4, ["recency_days", "csi", "contacts_per_order"]].isna().all()
+    assert not features["figures_supplied"].any()
+
+
+# 6 purchases in 90 days are 2 per 30; 6 x 12.50 is 75; told on 2026-05-02.
+@pytest.mark.parametrize(
+    ("feature", "value"),
+    [
+        ("figures_supplied", True),
+        ("figures_age_days", 30),
+        ("frequency", 6),
+        ("purchase_frequency", 2.0),
+        ("tenure_days", 90),
+        ("short_history", False),
+        ("monetary_value", 12.5),
+        ("average_price", 12.5),
+        ("purchase_value", 75.0),
+        ("total_spent", 75.0),
+        ("net_spent", 75.0),
+    ],
+)
+def test_supplied_figures_stand_in_where_there_is_no_order(features, feature, value):
+    assert features.loc[4, feature] == value
+
+
+def test_supplied_figures_tell_nothing_of_the_last_purchase(features):
+    assert features.loc[4, ["recency_days", "returns_ratio"]].isna().all()
+    assert features.loc[1:3, "figures_age_days"].isna().all()
+
+
+def test_part_of_supplied_figures_is_part_of_the_features():
+    told = FIGURES.assign(purchase_days=None, average_price=None)
+
+    features = customer_features(*TABLES[:5], told, asof=NOW)
+
+    assert features.loc[4, "frequency"] == 6
+    unknown = ["purchase_frequency", "average_price", "total_spent"]
+    assert features.loc[4, unknown].isna().all()
 
 
 def test_the_columns_and_dtypes_are_as_announced(features):
@@ -124,18 +195,16 @@ def test_the_columns_and_dtypes_are_as_announced(features):
 
 
 def test_empty_tables_give_an_empty_table_with_the_same_columns():
-    tables = [CUSTOMERS, ORDERS, LINES, FEEDBACK, CONVERSATIONS]
-
-    result = customer_features(*(table.iloc[:0] for table in tables), asof=NOW)
+    result = customer_features(*(table.iloc[:0] for table in TABLES), asof=NOW)
 
     assert result.empty
     assert result.dtypes.astype(str).to_dict() == FEATURES
 
 
 def test_customers_without_any_orders_or_contacts_are_kept():
-    tables = [ORDERS, LINES, FEEDBACK, CONVERSATIONS]
+    tables = [table.iloc[:0] for table in TABLES[1:]]
 
-    result = customer_features(CUSTOMERS, *(t.iloc[:0] for t in tables), asof=NOW)
+    result = customer_features(CUSTOMERS, *tables, asof=NOW)
 
     assert result["frequency"].tolist() == [0, 0, 0, 0]
     assert result["total_spent"].tolist() == [0, 0, 0, 0]

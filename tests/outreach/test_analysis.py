@@ -45,10 +45,10 @@ def twice(
     clock = SimulatedClock(NOON)
     with open_database(f"sqlite:///{file}") as database:
         load_shop(database, make_shop(7, NOON, CUSTOMERS), NOON)
-        first = asyncio.run(analyse_customers(database, clock, Analysis()))
+        first = asyncio.run(analyse_customers(database, clock, Analysis(), "EUR"))
         before = segment_keys(database)
         clock.advance(timedelta(days=1).total_seconds())
-        second = asyncio.run(analyse_customers(database, clock, Analysis()))
+        second = asyncio.run(analyse_customers(database, clock, Analysis(), "EUR"))
         yield Twice(database, first, second, [before, segment_keys(database)])
 
 
@@ -105,7 +105,7 @@ async def test_the_same_data_gives_the_same_results(twice: Twice) -> None:
 
 
 async def test_an_empty_shop_is_a_reason(house: House) -> None:
-    found = await analyse_customers(house.database, house.clock, Analysis())
+    found = await analyse_customers(house.database, house.clock, Analysis(), "EUR")
 
     assert found.reasons == ("0 orders; an analysis needs 20",)
     assert (found.customers, found.segments, found.rules) == (0, {}, 0)

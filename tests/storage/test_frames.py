@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import insert, update
@@ -84,49 +84,6 @@ def types_of(frame) -> dict[str, str]:
     return {str(name): str(kind) for name, kind in frame.dtypes.items()}
 
 
-def test_customers_come_with_what_is_known_of_them(database, new_customer):
-    new_customer(
-        "Ann",
-        birth_date=date(1980, 5, 1),
-        income_minor=4_200_000,
-        income_currency="EUR",
-    )
-    new_customer("Bob")
-
-    frame = database.read_now(frames.customers_frame)
-
-    assert list(frame["name"]) == ["Ann", "Bob"]
-    assert frame["income"][0] == 42_000.0
-    assert frame["birth_date"][0].date() == date(1980, 5, 1)
-    assert frame.loc[1, ["birth_date", "income"]].isna().all()
-
-
-def test_a_merged_customers_orders_are_the_survivors(database, new_customer, new_order):
-    survivor = new_customer("Ann")
-    new_order(1, new_customer("Ann Lee", alias_of=survivor))
-
-    assert list(database.read_now(frames.customers_frame)["customer_id"]) == [survivor]
-    assert list(database.read_now(frames.orders_frame)["customer_id"]) == [survivor]
-
-
-@pytest.mark.parametrize(
-    ("currency", "amount"), [("EUR", 12.5), ("JPY", 1250.0), ("KWD", 1.25)]
-)
-def test_amounts_are_in_major_units_of_their_currency(
-    database, new_order, currency, amount
-):
-    new_order(1, currency=currency)
-
-    assert list(database.read_now(frames.orders_frame)["amount"]) == [amount]
-    assert list(database.read_now(frames.lines_frame)["amount"]) == [amount]
-
-
-def test_orders_without_a_customer_are_there(database, new_order):
-    new_order(1)
-
-    assert database.read_now(frames.orders_frame)["customer_id"].isna().all()
-
-
 @pytest.mark.parametrize(
     ("state", "count"),
     [
@@ -148,8 +105,6 @@ def test_orders_count_when_their_import_is_over(
 
     write(end[state])
 
-    tables = database.read_now(frames.customer_frames)
-    assert len(tables.orders) == len(tables.lines) == count
     assert len(database.read_now(frames.purchases_frame)) == count
 
 
@@ -165,46 +120,7 @@ def test_purchases_are_products_that_were_sold(database, new_customer, new_order
     ]
 
 
-@pytest.mark.parametrize(
-    ("read", "types"),
-    [
-        (
-            frames.orders_frame,
-            {
-                "order_id": "int64",
-                "customer_id": "Int64",
-                "ordered_at": "datetime64[us, UTC]",
-                "amount": "float64",
-                "kind": "str",
-            },
-        ),
-        (
-            frames.lines_frame,
-            {
-                "order_id": "int64",
-                "product_id": "Int64",
-                "quantity": "int64",
-                "amount": "float64",
-            },
-        ),
-        (
-            frames.contacts_frame,
-            {"customer_id": "int64", "opened_at": "datetime64[us, UTC]"},
-        ),
-    ],
-)
-def test_the_columns_have_their_types_with_and_without_rows(
-    database, new_order, read, types
-):
-    empty = types_of(database.read_now(read))
-    new_order(1)
-
-    assert types_of(database.read_now(read)) == empty == types
-
-
 def test_an_empty_database_gives_empty_frames(database):
-    tables = database.read_now(frames.customer_frames)
     service = database.read_now(lambda c: frames.service_frames(c, NOW))
 
-    assert all(len(getattr(tables, name)) == 0 for name in tables.__slots__)
     assert all(len(getattr(service, name)) == 0 for name in service.__slots__)
