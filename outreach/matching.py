@@ -29,8 +29,8 @@ T = TypeVar("T")
 log = get_logger("matching")
 MATCHER = system("matcher")
 KIND, NAME = "matching", "people"
-# About 20 ms of a write transaction, so that a serving process is not held up.
-MERGES_PER_WRITE = 4
+# One merge takes about 20 ms: a serving process is not held up by more.
+MERGES_PER_WRITE = 1
 PROPOSALS_PER_WRITE = 200
 # A write that was open when the last look began may have carried an earlier moment.
 OVERLAP = timedelta(minutes=10)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     and_,
     false,
     func,
-    not_,
     or_,
     select,
     update,
@@ -68,12 +67,9 @@ def move(
     # Before any row moves: those that come would be taken for the survivor's own.
     offset = _offset(connection, survivor_id)
     for key in _keys():
-        stays = _stays(key, survivor_id)
-        names = _names(connection, key, merged_id, not_(stays))
-        if names:
-            moved[key.table.name] = names
-        if own := _names(connection, key, merged_id, stays):
-            left[key.table.name] = own
+        for name, stays in _names(connection, key, survivor_id, merged_id):
+            target = left if stays else moved
+            target.setdefault(key.table.name, []).append(name)
     for key in _keys():
         _give(connection, key, moved.get(key.table.name, ()), merged_id, survivor_id)
     _shift(connection, moved.get("identities", ()), offset)
@@ -148,9 +144,7 @@ def _keys() -> Iterator[CustomerKey]:
 
 
 def _stays(key: CustomerKey, survivor_id: int) -> ColumnElement[bool]:
-    """Whether a row of the merged customer stays where it is."""
-    if key.merge is OnMerge.MOVE:
-        return false()
+    """Whether a row of what a customer has once stays where it is."""
     own = key.table.alias("own")
     alike = [own.c[name] == key.table.c[name] for name in key.per]
     survivors = select(own.c[key.column]).where(
@@ -167,13 +161,13 @@ def _stays(key: CustomerKey, survivor_id: int) -> ColumnElement[bool]:
 
 
 def _names(
-    connection: Connection,
-    key: CustomerKey,
-    customer_id: int,
-    condition: ColumnElement[bool],
-) -> list[int]:
-    query = select(key.name).where(key.key == customer_id, condition)
-    return list(connection.scalars(query.distinct().order_by(key.name)))
+    connection: Connection, key: CustomerKey, survivor_id: int, merged_id: int
+) -> list[tuple[int, bool]]:
+    """The merged customer's rows, and of each whether it stays."""
+    stays = false() if key.merge is OnMerge.MOVE else _stays(key, survivor_id)
+    query = select(key.name, stays).where(key.key == merged_id)
+    rows = connection.execute(query.distinct().order_by(key.name))
+    return [(name, bool(flag)) for name, flag in rows]
 
 
 def _give(
