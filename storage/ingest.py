@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     and_,
     case,
+    func,
     or_,
     select,
     update,
@@ -257,6 +258,29 @@ def arrived(table: Table) -> ColumnElement[bool]:
     """Whether a row is part of the data yet: its import, if it has one, is over."""
     running = select(imports.c.id).where(imports.c.state.in_(UNFINISHED_IMPORT_STATES))
     return or_(table.c.import_id.is_(None), table.c.import_id.not_in(running))
+
+
+def newest_imports(
+    connection: Connection, limit: int, offset: int = 0
+) -> tuple[list[Import], int]:
+    """Some imports, the newest first, and how many there are."""
+    total = connection.scalar(select(func.count()).select_from(imports)) or 0
+    part = (
+        select(imports.c.id).order_by(imports.c.id.desc()).limit(limit).offset(offset)
+    )
+    ids = list(connection.scalars(part))
+    return _imports(connection, imports.c.id.in_(ids))[::-1], total
+
+
+def newest_arrivals(connection: Connection) -> dict[str, datetime]:
+    """When the last complete import of each source ended, by the source's name."""
+    rows = connection.execute(
+        select(sources.c.name, func.max(imports.c.completed_at).label("at"))
+        .join(imports, imports.c.source_id == sources.c.id)
+        .where(imports.c.state == ImportState.COMPLETE)
+        .group_by(sources.c.name)
+    )
+    return {row.name: row.at for row in rows if row.at is not None}
 
 
 def all_imports(connection: Connection) -> list[Import]:

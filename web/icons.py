@@ -10,6 +10,10 @@ STROKES = {
     "campaigns": ("M2 6.5v3h2.5L11 13V3L4.5 6.5zM13 6.5a2 2 0 0 1 0 3M5 9.5V13h2v-2.5"),
     "mailbox": "M2 4h12v8.5H2zM2 4.5l6 4.5 6-4.5",
     "settings": "M2 4.5h7M12 4.5h2M2 11.5h2M7 11.5h7M9 3v3M4 10v3",
+    "data": (
+        "M3 4c0-2.7 10-2.7 10 0s-10 2.7-10 0v8c0 2.7 10 2.7 10 0V4"
+        "M3 8c0 2.7 10 2.7 10 0"
+    ),
     "duplicates": "M6 2h8v8M2 6h8v8H2z",
     "back": "M9.5 3 4.5 8l5 5",
     "person": (

@@ -62,6 +62,7 @@ PLACES = (
     Place("/satisfaction", N_("Satisfaction"), "satisfaction", _ALL),
     Place("/campaigns", N_("Campaigns"), "campaigns", _OUTREACH),
     Place("/duplicates", N_("Duplicates"), "duplicates", _OUTREACH),
+    Place("/data", N_("Data"), "data", _OUTREACH),
     Place("/mailbox", N_("Mailbox"), "mailbox", _OUTREACH),
     Place("/settings", N_("Settings"), "settings", _ALL),
 )

@@ -31,9 +31,28 @@ class Kind(StrEnum):
     COMPARED = "compared"
     LIKENESS = "likeness"
     MERGE = "merge"
+    RECORD = "record"
+    IMPORT = "import"
 
 
 WORDS: dict[Kind, dict[str, str]] = {
+    Kind.RECORD: {
+        "customers": N_("Customers"),
+        "products": N_("Products"),
+        "orders": N_("Orders"),
+        "events": N_("Events"),
+        "feedback": N_("Ratings"),
+        "conversations": N_("Conversations"),
+        "opt_outs": N_("Opt-outs"),
+        "rates": N_("Currency rates"),
+    },
+    Kind.IMPORT: {
+        "running": N_("not finished"),
+        "complete": N_("complete"),
+        "closed": N_("given up"),
+        "undoing": N_("being undone"),
+        "undone": N_("undone"),
+    },
     Kind.ROLE: {
         "agent": N_("Agent"),
         "marketer": N_("Marketer"),

@@ -36,6 +36,7 @@ MATRIX = {
     ("GET", "/campaigns/{key}"): OUTREACH,
     ("GET", "/campaigns/runs/{run_id}"): OUTREACH,
     ("POST", "/campaigns/runs/{run_id}"): OUTREACH,
+    ("GET", "/data"): OUTREACH,
     ("GET", "/duplicates"): OUTREACH,
     ("POST", "/duplicates/{candidate_id}"): OUTREACH,
     ("POST", "/duplicates/merges/{merge_id}/undo"): OUTREACH,
