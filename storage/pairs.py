@@ -15,7 +15,7 @@ from sqlalchemy import (
     select,
 )
 
-from core.model import MatchState
+from core.model import IdentityKind, MatchState
 from storage.schema import customers, identities, identity_claims, match_candidates
 
 # Two customers, the smaller id first.
@@ -38,7 +38,7 @@ def proven(connection: Connection) -> list[tuple[Pair, str]]:
             and_(
                 identities.c.kind == identity_claims.c.kind,
                 identities.c.value == identity_claims.c.value,
-                identities.c.verified_at.is_not(None),
+                is_proven(),
             ),
         )
         .join(owner, owner.c.id == identities.c.customer_id)
@@ -56,6 +56,14 @@ def proven(connection: Connection) -> list[tuple[Pair, str]]:
         .order_by(identity_claims.c.id)
     )
     return [(_ordered(row.one, row.other), row.kind) for row in rows]
+
+
+def is_proven() -> ColumnElement[bool]:
+    """Whether an identity is its owner's beyond doubt, as who writes by Telegram."""
+    by_chat = and_(
+        identities.c.kind == IdentityKind.TELEGRAM, identities.c.import_id.is_(None)
+    )
+    return or_(identities.c.verified_at.is_not(None), by_chat)
 
 
 def apart(connection: Connection) -> dict[Pair, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, or_
+from sqlalchemy import Connection, func
 
 from core.errors import DataError
 from core.model import IdentityKind
@@ -15,6 +15,7 @@ from storage.customers import normalise
 from storage.external import add_external_ids, external_identity
 from storage.ingest import Import
 from storage.ingest_addresses import addresses_in
+from storage.pairs import is_proven
 from storage.schema import customers, identities
 
 
@@ -59,10 +60,7 @@ def _proofs(
 
 
 def _owners(connection: Connection, values: list[str]) -> dict[tuple[str, str], int]:
-    """Who has proven these addresses; whoever writes by Telegram has."""
-    by_chat = and_(
-        identities.c.kind == IdentityKind.TELEGRAM, identities.c.import_id.is_(None)
-    )
+    """Who has proven these addresses."""
     rows = lookup(
         connection,
         identities.c.value,
@@ -76,7 +74,7 @@ def _owners(connection: Connection, values: list[str]) -> dict[tuple[str, str], 
         identities.c.kind.in_(
             [IdentityKind.EMAIL, IdentityKind.PHONE, IdentityKind.TELEGRAM]
         ),
-        or_(identities.c.verified_at.is_not(None), by_chat),
+        is_proven(),
     )
     return {(kind, value): key for kind, value, key in rows}
 

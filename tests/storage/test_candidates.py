@@ -175,6 +175,20 @@ def test_a_proven_address_that_another_claims_proves_one_person(
     assert proven(database) == [((trio[0], trio[1]), "email")]
 
 
+def test_who_writes_by_telegram_has_proven_the_account(
+    database: Database, trio: list[int]
+) -> None:
+    account = IdentityKind.TELEGRAM, "4711"
+    write(database, lambda c: customers.add_identity(c, trio[1], *account, NOW))
+    values = {"kind": account[0], "value": account[1], "typed": account[1]}
+    statement = insert(schema.identity_claims).values(
+        customer_id=trio[0], created_at=NOW, **values
+    )
+    write(database, lambda c: c.execute(statement))
+
+    assert proven(database) == [((trio[0], trio[1]), "telegram")]
+
+
 def test_an_address_that_nobody_proved_proves_nothing(
     database: Database, trio: list[int]
 ) -> None:
