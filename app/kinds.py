@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from content.conversations import conversation_reader
 from content.events import event_reader
+from content.feedback import feedback_reader
 from content.mapping import FileMapping
 from content.orders import OrderReader
 from content.people import customer_reader, opt_out_reader, product_reader
@@ -15,8 +17,10 @@ from content.rows import FileDefaults
 from content.table import Table
 from core.records import RecordKind
 from storage.ingest import Import
+from storage.ingest_conversations import write_conversations
 from storage.ingest_customers import write_customers
 from storage.ingest_events import write_events
+from storage.ingest_feedback import write_feedback
 from storage.ingest_opt_outs import write_opt_outs
 from storage.ingest_orders import OrderWriter
 from storage.ingest_people import RecordWriter
@@ -50,6 +54,12 @@ KINDS: dict[RecordKind, Kind] = {
         lambda row: RecordWriter(row, write_opt_outs),
     ),
     RecordKind.EVENTS: Kind(event_reader, lambda row: RecordWriter(row, write_events)),
+    RecordKind.FEEDBACK: Kind(
+        feedback_reader, lambda row: RecordWriter(row, write_feedback)
+    ),
+    RecordKind.CONVERSATIONS: Kind(
+        conversation_reader, lambda row: RecordWriter(row, write_conversations)
+    ),
     RecordKind.RATES: Kind(rate_reader, lambda row: RecordWriter(row, write_rates)),
 }
 

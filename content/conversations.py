@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from content.feedback import COMMENT_MAX, Ratings
 from content.mapping import FileMapping
+from content.ratings import COMMENT_MAX, Ratings
 from content.rows import Cells, FileDefaults, Forms, RowReader
 from content.table import Table
 from content.values import BadValue, count

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import NamedTuple
 
+from content.conversations import KINDS
 from content.mapping import FileMapping
+from content.ratings import COMMENT_MAX, Ratings
 from content.rows import Cells, FileDefaults, Forms, RowReader
 from content.table import Table
-from content.values import BadValue, Numbers, Scale
+from content.values import BadValue
+from core.model import Channel
 from core.records import FeedbackRecord, fingerprint
 
-COMMENT_MAX = 10_000
 # Of ratings without a name, alike ones are told apart up to so many different ones.
 COUNTED_MAX = 100_000
-
-
-class Rating(NamedTuple):
-    """A score on our scale, and as the source gave it."""
-
-    score: int | None = None
-    given_score: float | None = None
-    given_scale: str | None = None
 
 
 def feedback_reader(
@@ -31,31 +24,6 @@ def feedback_reader(
     """Reads ratings, comments and issues."""
     form = _Form(mapping, defaults)
     return RowReader(table, mapping, form.feedback, remembers=True)
-
-
-class Ratings:
-    """How the scores of one file become ours."""
-
-    def __init__(self, mapping: FileMapping, numbers: Numbers) -> None:
-        self._scale = Scale(*mapping.scale) if mapping.scale else Scale()
-        self._numbers = numbers
-
-    def rating(self, cells: Cells) -> Rating:
-        """The score of a row.
-
-        Raises
-        ------
-        BadValue : `bad_score`, for a word that is no number, or not on the scale
-        """
-        text = cells.word("score")
-        if text is None:
-            return Rating()
-        try:
-            given = self._numbers.exact(text)
-        except BadValue:
-            raise BadValue("bad_score", text) from None
-        score = self._scale.score(given, text)
-        return Rating(score, float(given), self._scale.name)
 
 
 class _Form:
@@ -77,7 +45,7 @@ class _Form:
             comment=cells.short("comment", COMMENT_MAX),
             agent=cells.short("agent", 320),
             topic=cells.short("topic"),
-            channel=_lower(cells.short("channel")),
+            channel=_channel(cells.short("channel")),
             conversation=cells.identifier("conversation"),
         )
         if record.score is None and record.comment is None and record.issue is None:
@@ -106,5 +74,8 @@ class _Form:
         return self._seen[alike]
 
 
-def _lower(word: str | None) -> str | None:
-    return None if word is None else word.lower()
+def _channel(word: str | None) -> str | None:
+    """A channel of ours, or the kind of case; else what the file says."""
+    if word is None or word.lower() in list(Channel):
+        return word and word.lower()
+    return KINDS.get(word.lower(), word.lower())
