@@ -14,7 +14,7 @@ from core.log import get_logger
 from core.model import system
 from core.settings import Analysis
 from core.settings import Segmentation as SegmentationSettings
-from storage import analysis, totals
+from storage import analysis, rates, totals
 from storage.analysis import (
     NewModelRun,
     NewRecommendation,
@@ -50,16 +50,19 @@ class Analysed:
 
 
 async def analyse_customers(
-    database: Database, clock: Clock, settings: Analysis, currency: str
+    database: Database, clock: Clock, settings: Analysis, shop_currency: str
 ) -> Analysed:
     """Features, segments, rules and recommendations of the data as they are now.
 
-    Amounts are in `currency`, the shop's; orders in another one that has no rate are
-    left out, and told of.
+    Amounts are in the shop's currency (see `rates.currency_of_figures`); orders in
+    another one that has no rate are left out, and told of.
     """
     from storage import feature_frames, frames
 
     now = clock.now()
+    currency = await database.read(
+        lambda c: rates.currency_of_figures(c, shop_currency)
+    )
     refreshed = totals.refresh(database, ANALYST, currency, now)
     orders, newest = await database.read(lambda c: feature_frames.orders_extent(c, now))
     if newest is None or orders < settings.orders_minimum:
@@ -71,7 +74,7 @@ async def analyse_customers(
     features = await database.read(lambda c: _features(c, currency, asof))
     writer = ResultWriter(database, ANALYST, now)
     writer.features(_feature_run(features, asof), _feature_rows(features))
-    reasons = _unpriced(refreshed.unpriced, currency)
+    reasons = _about_money(refreshed.unpriced, currency, shop_currency)
     sizes: dict[str, int] = {}
     for spec in settings.segmentations:
         measured = await database.read(
@@ -122,11 +125,15 @@ def _with_attributes(
     return features.join(feature_frames.attributes_frame(connection, names))
 
 
-def _unpriced(orders: int, currency: str) -> list[str]:
-    if not orders:
-        return []
-    words = f"{orders} orders in other currencies than {currency} have no rate"
-    return [f"{words}: import `rates`; until then they are left out"]
+def _about_money(unpriced: int, currency: str, shop_currency: str) -> list[str]:
+    reasons = []
+    if currency != shop_currency:
+        words = f"amounts are in {currency}: no order is in {shop_currency}"
+        reasons.append(f"{words} (shop.currency), and no rates lead there")
+    if unpriced:
+        words = f"{unpriced} orders in other currencies than {currency} have no rate"
+        reasons.append(f"{words}: import `rates`; until then they are left out")
+    return reasons
 
 
 def _segment(

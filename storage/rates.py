@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, literal, select
 
-from storage.schema import currency_rates
+from storage.ingest import arrived_orders
+from storage.schema import currency_rates, orders
 
 
 def rate_on(connection: Connection, currency: str, day: date) -> float | None:
@@ -20,3 +21,23 @@ def rate_on(connection: Connection, currency: str, day: date) -> float | None:
         .order_by(currency_rates.c.day.desc())
         .limit(1)
     )
+
+
+def currency_of_figures(connection: Connection, shop: str) -> str:
+    """The currency that amounts are added up in: the shop's, where that can be.
+
+    Where no order is in it and no rate leads to it, the one that most orders are in:
+    figures in another currency say more than none.
+    """
+    in_it = select(literal(1)).where(orders.c.currency == shop, arrived_orders())
+    leads = select(literal(1)).select_from(currency_rates)
+    if any(connection.scalar(query.limit(1)) for query in (in_it, leads)):
+        return shop
+    commonest = (
+        select(orders.c.currency)
+        .where(arrived_orders())
+        .group_by(orders.c.currency)
+        .order_by(func.count().desc(), orders.c.currency)
+        .limit(1)
+    )
+    return connection.scalar(commonest) or shop
