@@ -13,7 +13,6 @@ from storage import rates, schema
 from storage.database import Connection, Database
 from tests.storage.shop import NOW, TEST
 
-
 Sell = Callable[..., None]
 
 
