@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    Table,
+    or_,
+    select,
+)
 
 from core.errors import DataError, Problem
 from storage import customers
+from storage.bulk import LOOKUP_VALUES
 from storage.registry import CHILDREN, CUSTOMER_KEYS, Child
+from storage.schema import campaign_runs, identities, products, segments, sources
 from storage.schema import customers as people
-from storage.schema import identities, order_lines, products
 
 # How the program works, and nothing about the person.
 INTERNAL = frozenset(
     {
         *("claimed_by", "fence", "lease_until", "attempts", "ordinal", "place"),
-        *("import_id", "inbox_id", "external_id", "dialogue", "version", "moved"),
+        *("import_id", "inbox_id", "dialogue", "version", "moved"),
     }
 )
+# What a number stands for, in words beside it.
+NAMED: Mapping[str, tuple[str, Column[Any], Column[Any]]] = {
+    "product_id": ("product", products.c.id, products.c.name),
+    "segment_id": ("segment", segments.c.id, segments.c.name),
+    "campaign_run_id": ("campaign", campaign_runs.c.id, campaign_runs.c.campaign_key),
+    "source_id": ("from_source", sources.c.id, sources.c.name),
+}
 
 Person = dict[str, Any]
 
@@ -33,7 +51,7 @@ def unknown(customer_id: int) -> Problem:
 
 def find(connection: Connection, words: str, limit: int = 20) -> list[tuple[int, str]]:
     """Customers whose name, address or id holds these words: ids and names."""
-    like = f"%{words.strip()}%"
+    like = words.strip()
     query = (
         select(people.c.id, people.c.name)
         .outerjoin(identities, identities.c.customer_id == people.c.id)
@@ -41,9 +59,14 @@ def find(connection: Connection, words: str, limit: int = 20) -> list[tuple[int,
             people.c.alias_of.is_(None),
             people.c.erased_at.is_(None),
             or_(
-                people.c.name.ilike(like),
-                identities.c.value.ilike(like),
-                identities.c.typed.ilike(like),
+                *(
+                    column.icontains(like, autoescape=True)
+                    for column in (
+                        people.c.name,
+                        identities.c.value,
+                        identities.c.typed,
+                    )
+                )
             ),
         )
         .distinct()
@@ -71,15 +94,14 @@ def collect(connection: Connection, customer_id: int, now: datetime) -> Person:
     ids = customers.ids_of(connection, survivor)
     found: Person = {
         "exported_at": now.isoformat(),
-        "customer": _rows(connection, select(people).where(people.c.id == survivor))[0],
+        "customer": _rows(connection, people, people.c.id == survivor)[0],
     }
     conditions: dict[Table, list[Any]] = {}
     for key in CUSTOMER_KEYS:
         if key.export:
             conditions.setdefault(key.table, []).append(key.key.in_(ids))
     for table, alternatives in conditions.items():
-        query = select(table).where(or_(*alternatives))
-        rows = _rows(connection, query.order_by(*table.primary_key))
+        rows = _rows(connection, table, or_(*alternatives))
         for child in CHILDREN:
             if child.parent is table and child.export:
                 _attach(connection, child, rows)
@@ -92,18 +114,25 @@ def _attach(connection: Connection, child: Child, parents: Sequence[Person]) -> 
     """Put the rows of a child table into the rows that they belong to."""
     by_id: dict[Any, Person] = {parent["id"]: parent for parent in parents}
     column = child.table.c[child.column]
-    query: Any = select(child.table).where(column.in_(list(by_id)))
-    if child.table is order_lines:
-        query = query.add_columns(products.c.name.label("product")).outerjoin(
-            products, products.c.id == order_lines.c.product_id
-        )
-    for row in _rows(connection, query.order_by(*child.table.primary_key)):
-        parent = by_id[row[child.column]]
-        parent.setdefault(child.table.name, []).append(_without_internal(row))
+    keys = list(by_id)
+    for start in range(0, len(keys), LOOKUP_VALUES):
+        part = column.in_(keys[start : start + LOOKUP_VALUES])
+        for row in _rows(connection, child.table, part):
+            parent = by_id[row[child.column]]
+            parent.setdefault(child.table.name, []).append(_without_internal(row))
 
 
-def _rows(connection: Connection, query: Select[Any]) -> list[Person]:
-    return [_plain(row) for row in connection.execute(query)]
+def _rows(
+    connection: Connection, table: Table, condition: ColumnElement[bool]
+) -> list[Person]:
+    """Rows as JSON takes them, with names beside the numbers that have one."""
+    query: Select[Any] = select(table).where(condition).order_by(*table.primary_key)
+    joined: FromClause = table
+    for column, (label, key, name) in NAMED.items():
+        if column in table.c:
+            joined = joined.outerjoin(key.table, key == table.c[column])
+            query = query.add_columns(name.label(label))
+    return [_plain(row) for row in connection.execute(query.select_from(joined))]
 
 
 def _plain(row: Row[Any]) -> Person:
