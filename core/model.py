@@ -257,6 +257,11 @@ class CaseKind(StrEnum):
     REQUEST = "request"
 
 
+def contact_channel(word: str) -> Channel | CaseKind:
+    """Where a conversation is; of an imported one, what kind of case it was."""
+    return Channel(word) if word in list(Channel) else CaseKind(word)
+
+
 class OccurrenceState(StrEnum):
     """The life of one due moment of a schedule."""
 

@@ -320,6 +320,8 @@ def _open_conversations(connection: Connection, ids: Sequence[int]) -> set[int]:
                 and_(
                     episodes.c.conversation_id == conversations.c.id,
                     episodes.c.closed_at.is_(None),
+                    # Of a ticket in a file, nobody tells us that it was closed.
+                    episodes.c.source_id.is_(None),
                 ),
             )
             .where(

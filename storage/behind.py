@@ -6,10 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    func,
+    or_,
+    select,
+)
 
-from core.model import Channel, Sender
-from storage.schema import conversations, customers, episodes, feedback, messages
+from core.model import CaseKind, Channel, Sender
+from storage.ingest import arrived
+from storage.schema import (
+    conversations,
+    customers,
+    episodes,
+    feedback,
+    handling_intervals,
+    messages,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +34,7 @@ class Wanted:
 
     since: datetime
     until: datetime
-    channel: Channel | None = None
+    channel: Channel | CaseKind | None = None
     score: int | None = None
     unsatisfied: bool = False
     issue: str | None = None
@@ -28,12 +44,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRow:
-    """One episode behind a figure."""
+    """One episode behind a figure.
 
-    conversation_id: int
-    customer_id: int
+    A rating of a file may name no conversation or nobody, and any word for a channel.
+    """
+
+    conversation_id: int | None
+    customer_id: int | None
     customer: str | None
-    channel: Channel
+    channel: str | None
     opened_at: datetime
     closed_at: datetime | None
     ended: str | None
@@ -45,37 +64,61 @@ class EpisodeRow:
 def rows(
     connection: Connection, wanted: Wanted, limit: int, offset: int
 ) -> tuple[int, list[EpisodeRow]]:
-    """How many episodes a figure counts, and one page of them, newest first."""
-    base = (
-        select(
-            episodes,
-            conversations.c.channel,
-            conversations.c.customer_id,
-            customers.c.name.label("customer_name"),
-            feedback.c.score,
-            feedback.c.issue,
-            feedback.c.comment,
-        )
-        .join(conversations, conversations.c.id == episodes.c.conversation_id)
-        .join(customers, customers.c.id == conversations.c.customer_id)
-        .outerjoin(feedback, feedback.c.episode_id == episodes.c.id)
-        .where(*_conditions(wanted))
+    """How many episodes a figure counts, and one page of them, newest first.
+
+    Of ratings, those that belong to no conversation are rows, too.
+    """
+    at = feedback.c.answered_at if _about_scores(wanted) else episodes.c.opened_at
+    base = select(
+        conversations.c.id.label("conversation_id"),
+        customers.c.id.label("customer_id"),
+        customers.c.name.label("customer"),
+        func.coalesce(conversations.c.channel, feedback.c.channel).label("channel"),
+        func.coalesce(episodes.c.opened_at, feedback.c.answered_at).label("opened_at"),
+        episodes.c.closed_at,
+        episodes.c.ended,
+        feedback.c.score,
+        feedback.c.issue,
+        feedback.c.comment,
     )
+    base = base.select_from(_joined(wanted)).where(*_conditions(wanted, at))
     total = connection.scalar(select(func.count()).select_from(base.subquery())) or 0
     found = connection.execute(
-        base.order_by(episodes.c.opened_at.desc(), episodes.c.id.desc())
+        base.order_by(at.desc(), conversations.c.id.desc(), feedback.c.id.desc())
         .limit(limit)
         .offset(offset)
     )
-    return total, [_episode(row) for row in found]
+    return total, [EpisodeRow(**row) for row in found.mappings()]
 
 
-def _conditions(wanted: Wanted) -> list[Any]:
-    about_scores = wanted.answered or wanted.unsatisfied or wanted.score or wanted.issue
-    at = feedback.c.answered_at if about_scores else episodes.c.opened_at
+def _about_scores(wanted: Wanted) -> bool:
+    return bool(wanted.answered or wanted.unsatisfied or wanted.score or wanted.issue)
+
+
+def _joined(wanted: Wanted) -> FromClause:
+    rated = feedback.c.episode_id == episodes.c.id
+    held = conversations.c.id == episodes.c.conversation_id
+    if _about_scores(wanted):
+        owner = func.coalesce(feedback.c.customer_id, conversations.c.customer_id)
+        return (
+            feedback.outerjoin(episodes, rated)
+            .outerjoin(conversations, held)
+            .outerjoin(customers, customers.c.id == owner)
+        )
+    return (
+        episodes.join(conversations, held)
+        .outerjoin(customers, customers.c.id == conversations.c.customer_id)
+        .outerjoin(feedback, rated)
+    )
+
+
+def _conditions(wanted: Wanted, at: ColumnElement[datetime]) -> list[Any]:
+    about_scores = _about_scores(wanted)
     found: list[Any] = [at >= wanted.since, at < wanted.until]
+    found.append(arrived(feedback if about_scores else episodes))
     if wanted.channel:
-        found.append(conversations.c.channel == wanted.channel)
+        channel = feedback.c.channel if about_scores else conversations.c.channel
+        found.append(channel == wanted.channel)
     if about_scores:
         found.append(feedback.c.score.is_not(None))
     if wanted.score:
@@ -85,22 +128,17 @@ def _conditions(wanted: Wanted) -> list[Any]:
     if wanted.issue:
         found.append(feedback.c.issue == wanted.issue)
     if wanted.handled:
-        replied = messages.c.sender == Sender.AGENT
-        own = messages.c.episode_id == episodes.c.id
-        found.append(select(messages.c.id).where(own, replied).exists())
+        found.append(or_(_replied(), _handled_elsewhere()))
     return found
 
 
-def _episode(row: Row[Any]) -> EpisodeRow:
-    return EpisodeRow(
-        row.conversation_id,
-        row.customer_id,
-        row.customer_name,
-        Channel(row.channel),
-        row.opened_at,
-        row.closed_at,
-        row.ended,
-        row.score,
-        row.issue,
-        row.comment,
-    )
+def _replied() -> ColumnElement[bool]:
+    own = messages.c.episode_id == episodes.c.id
+    return select(messages.c.id).where(own, messages.c.sender == Sender.AGENT).exists()
+
+
+def _handled_elsewhere() -> ColumnElement[bool]:
+    """Of an imported episode the handling is known, and no message."""
+    own = handling_intervals.c.episode_id == episodes.c.id
+    handled = select(handling_intervals.c.id).where(own).exists()
+    return and_(episodes.c.source_id.is_not(None), handled)

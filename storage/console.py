@@ -8,7 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, case, func, select
 
-from core.model import Channel, MessageState, OrderKind, Owner, Sender
+from core.model import (
+    CaseKind,
+    Channel,
+    MessageState,
+    OrderKind,
+    Owner,
+    Sender,
+    contact_channel,
+)
 from storage.customers import one_person, survivor_of
 from storage.episodes import EventKind
 from storage.schema import (
@@ -61,12 +69,15 @@ class QueueEntry:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """One conversation as the agent sees it; `version` guards every act."""
+    """One conversation as the agent sees it; `version` guards every act.
+
+    An imported one was held elsewhere: there is nothing to take over.
+    """
 
     id: int
-    customer_id: int
+    customer_id: int | None
     customer: str | None
-    channel: Channel
+    channel: Channel | CaseKind
     owner: Owner
     staff_id: int | None
     staff_name: str | None
@@ -76,6 +87,10 @@ class Talk:
     open: bool
     episode_id: int | None
     episode_closed_at: datetime | None
+
+    @property
+    def imported(self) -> bool:
+        return isinstance(self.channel, CaseKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +204,7 @@ def _named(*columns: Any) -> Select[Any]:
             staff.c.name.label("staff_name"),
         )
         .select_from(conversations)
-        .join(customers, customers.c.id == conversations.c.customer_id)
+        .outerjoin(customers, customers.c.id == conversations.c.customer_id)
         .outerjoin(staff, staff.c.id == conversations.c.owner_staff_id)
     )
 
@@ -236,7 +251,7 @@ def _talk(row: Row[Any]) -> Talk:
         id=row.id,
         customer_id=row.customer_id,
         customer=row.customer_name,
-        channel=Channel(row.channel),
+        channel=contact_channel(row.channel),
         owner=Owner(row.owner),
         staff_id=row.owner_staff_id,
         staff_name=row.staff_name,

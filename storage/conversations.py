@@ -72,7 +72,10 @@ class Conversation:
 def get(
     connection: Connection, conversation_id: int, *, hold: bool = False
 ) -> Conversation | None:
-    """One conversation; `hold` keeps others from changing it meanwhile."""
+    """One conversation; `hold` keeps others from changing it meanwhile.
+
+    None where it was imported: it was held elsewhere, and nobody can answer in it.
+    """
     query = select(conversations).where(conversations.c.id == conversation_id)
     return _first(connection, query.with_for_update() if hold else query)
 
@@ -222,7 +225,9 @@ def due(connection: Connection, now: datetime, limit: int) -> list[Conversation]
 
 def _first(connection: Connection, query: Any) -> Conversation | None:
     row = connection.execute(query).first()
-    return None if row is None else _conversation(row)
+    if row is None or row.channel not in list(Channel):
+        return None
+    return _conversation(row)
 
 
 def _conversation(row: Row[Any]) -> Conversation:

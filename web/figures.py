@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from core.model import Channel
+from core.model import CaseKind, Channel
 from storage.database import Database
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def figures(
     database: Database,
     since: datetime,
     until: datetime,
-    channel: Channel | None,
+    channel: Channel | CaseKind | None,
     timezone: str,
 ) -> Figures:
     """The figures of this span; pandas works in a thread, not in the event loop."""
@@ -116,7 +116,7 @@ def _compute(
     database: Database,
     since: datetime,
     until: datetime,
-    channel: Channel | None,
+    channel: Channel | CaseKind | None,
     timezone: str,
 ) -> Figures:
     # Loading pandas takes two seconds, which only the first of these pages waits for.
@@ -142,7 +142,9 @@ def _compute(
     )
 
 
-def _of_channel(frames: ServiceFrames, channel: Channel | None) -> ServiceFrames:
+def _of_channel(
+    frames: ServiceFrames, channel: Channel | CaseKind | None
+) -> ServiceFrames:
     if channel is None:
         return frames
     from storage.frames import ServiceFrames as Frames  # noqa: PLC0415  with pandas

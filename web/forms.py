@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BeforeValidator
 from starlette.datastructures import UploadFile
 
-from core.model import Channel, DeliveryState
+from core.model import CaseKind, Channel, DeliveryState
 
 FIELDS_MOST = 30
 
@@ -20,6 +20,8 @@ def _chosen(value: object) -> object:
 
 
 ChannelChoice = Annotated[Channel | None, BeforeValidator(_chosen)]
+# Where customers came to us; that is by other ways, too, in imported conversations.
+ContactChoice = Annotated[Channel | CaseKind | None, BeforeValidator(_chosen)]
 StateChoice = Annotated[DeliveryState | None, BeforeValidator(_chosen)]
 
 

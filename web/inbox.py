@@ -72,7 +72,8 @@ async def _page(
         if talk is None:
             raise HTTPException(404)
         customer_id = talk.customer_id
-        card = await database.read(lambda c: console.card(c, customer_id))
+        if customer_id is not None:
+            card = await database.read(lambda c: console.card(c, customer_id))
         lines = await database.read(lambda c: console.thread(c, conversation_id))
     return await pages(request).page(
         request,

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
-from core.model import Channel, Role
+from core.model import CaseKind, Channel, Role
 from storage import behind as episodes_behind
 from storage.behind import Wanted
 from web.access import Agents, Everyone, services
 from web.figures import DAYS, Figures, figures, span
-from web.forms import ChannelChoice
+from web.forms import ContactChoice
 from web.languages import Reader
 from web.paging import SIZE, page_of
 from web.render import pages
@@ -36,7 +36,7 @@ async def satisfaction(
     request: Request,
     member: Everyone,
     days: int = DAYS_DEFAULT,
-    channel: ChannelChoice = None,
+    channel: ContactChoice = None,
 ) -> Response:
     service, days = services(request), _days(days)
     timezone = service.settings.shop.timezone
@@ -62,7 +62,7 @@ async def satisfaction(
         days=days,
         channel=channel,
         day_choices=_day_choices(reader),
-        channels=list(Channel),
+        channels=[*Channel, *CaseKind],
     )
 
 
@@ -103,7 +103,7 @@ async def conversations(
     days: Annotated[int, Query(ge=1, le=DAYS_MOST)] = DAYS_DEFAULT,
     day: date | None = None,
     length: Annotated[int, Query(ge=1, le=DAYS_MOST)] = 1,
-    channel: ChannelChoice = None,
+    channel: ContactChoice = None,
     score: Annotated[int | None, Query(ge=1, le=5)] = None,
     issue: Annotated[str | None, Query(max_length=64)] = None,
     unsatisfied: bool = False,

@@ -63,6 +63,11 @@ WORDS: dict[Kind, dict[str, str]] = {
         "email": N_("E-mail"),
         "telegram": N_("Telegram"),
         "webchat": N_("Web chat"),
+        # Of imported conversations.
+        "chat": N_("Chat (imported)"),
+        "mail": N_("Mail (imported)"),
+        "call": N_("Call (imported)"),
+        "request": N_("Request (imported)"),
     },
     Kind.SKIP: {
         "holdout": N_("Held out, to measure the effect"),
