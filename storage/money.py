@@ -7,12 +7,15 @@ from functools import cache
 from typing import Any
 
 from babel.core import get_global
-from sqlalchemy import BigInteger, Date, case, literal, or_, select
+from sqlalchemy import BigInteger, Date, case, func, literal, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from core.model import UNFINISHED_IMPORT_STATES
 from storage.schema import currency_rates, imports
+
+OWN = 0.0
+NO_RATE = -1.0
 
 
 def places(currency: str) -> int:
@@ -36,11 +39,40 @@ def rate_on(currency: Any, day: Any, shop: str) -> Any:
     The shop's own currency, and none, are worth 1. Null where there is no rate on the
     day or before it. Rates of an import that is still running don't count.
     """
+    return case((_is_own(currency, shop), literal(1.0)), else_=_newest(currency, day))
+
+
+def factor_on(currency: Any, day: Any, shop: str) -> Any:
+    """What `in_shop` multiplies minor units of `currency` by; never null.
+
+    0 stands for the shop's own currency, which stays as it is, and -1 for one without
+    a rate on the day or before it.
+    """
+    usual, others = _places()
+    own = places(shop)
+    shift = case(
+        *((currency.in_(codes), 10.0 ** (own - p)) for p, codes in others.items()),
+        else_=10.0 ** (own - usual),
+    )
+    told = func.coalesce(shift * _newest(currency, day), NO_RATE)
+    return case((_is_own(currency, shop), literal(OWN)), else_=told)
+
+
+def in_shop(minor: Any, factor: Any) -> Any:
+    """An amount in whole minor units of the shop's currency, halves away from zero."""
+    return case((factor == OWN, minor), else_=nearest(minor * factor))
+
+
+def _is_own(currency: Any, shop: str) -> Any:
+    return or_(currency == shop, currency.is_(None))
+
+
+def _newest(currency: Any, day: Any) -> Any:
     rates = currency_rates.alias()
     unfinished = select(imports.c.id).where(
         imports.c.state.in_(UNFINISHED_IMPORT_STATES)
     )
-    newest = (
+    return (
         select(rates.c.rate)
         .where(
             rates.c.currency == currency,
@@ -52,20 +84,6 @@ def rate_on(currency: Any, day: Any, shop: str) -> Any:
         .correlate_except(rates, imports)
         .scalar_subquery()
     )
-    own = or_(currency == shop, currency.is_(None))
-    return case((own, literal(1.0)), else_=newest)
-
-
-def in_shop(minor: Any, currency: Any, rate: Any, shop: str) -> Any:
-    """An amount in whole minor units of the shop's currency, halves away from zero."""
-    usual, others = _places()
-    own = places(shop)
-    shift = case(
-        *((currency.in_(codes), 10.0 ** (own - p)) for p, codes in others.items()),
-        else_=10.0 ** (own - usual),
-    )
-    own_currency = or_(currency == shop, currency.is_(None))
-    return case((own_currency, minor), else_=nearest(minor * shift * rate))
 
 
 class nearest(FunctionElement[int]):  # noqa: N801  reads as the SQL function it is

@@ -25,7 +25,7 @@ from sqlalchemy.types import NullType
 
 from core.model import OrderKind
 from storage.bulk import insert_rows
-from storage.money import in_shop, rate_on, utc_day
+from storage.money import OWN, factor_on, in_shop, utc_day
 from storage.schema import customer_totals, imports, order_lines, orders
 
 Row = Sequence[Any]
@@ -34,6 +34,7 @@ Row = Sequence[Any]
 COLUMNS = tuple(column.name for column in customer_totals.c)
 
 
+_SALE, _RETURN, _LATER = 1, 2, 3
 _COUNTS = [COLUMNS.index(name) for name in COLUMNS if name.endswith("_count")]
 
 
@@ -51,13 +52,12 @@ def sums_of_orders(shop: str, now: datetime, condition: ColumnElement[bool]) -> 
     -------
     A query for `COLUMNS` in raw form, and `later_count`: orders after `now`.
     """
-    one = _each_order(shop, condition).subquery("one")
-    later = one.c.ordered_at > now
-    priced = one.c.rate.is_not(None)
-    sale = and_(~later, priced, one.c.kind == OrderKind.SALE)
-    back = and_(~later, priced, one.c.kind != OrderKind.SALE)
+    one = _each_order(shop, now, condition).subquery("one")
+    priced = one.c.factor >= OWN
+    sale = and_(one.c.state == _SALE, priced)
+    back = and_(one.c.state == _RETURN, priced)
     amount = {
-        name: in_shop(one.c[name], one.c.currency, one.c.rate, shop)
+        name: in_shop(one.c[name], one.c.factor)
         for name in ("total_minor", "discount_minor", "units_minor")
     }
     sums = {
@@ -70,8 +70,8 @@ def sums_of_orders(shop: str, now: datetime, condition: ColumnElement[bool]) -> 
         "units_minor": _sum(sale, amount["units_minor"]),
         "first_sale_at": _raw(func.min(case((sale, one.c.ordered_at)))),
         "last_sale_at": _raw(func.max(case((sale, one.c.ordered_at)))),
-        "unpriced_count": _count(and_(~later, ~priced)),
-        "later_count": _count(later),
+        "unpriced_count": _count(and_(one.c.state != _LATER, ~priced)),
+        "later_count": _count(one.c.state == _LATER),
     }
     return (
         select(one.c.customer_id, *(each.label(name) for name, each in sums.items()))
@@ -136,7 +136,9 @@ def with_later_orders(rows: Sequence[Row]) -> list[int]:
     return [row[0] for row in rows if row[-1]]
 
 
-def _each_order(shop: str, condition: ColumnElement[bool]) -> Select[Any]:
+def _each_order(
+    shop: str, now: datetime, condition: ColumnElement[bool]
+) -> Select[Any]:
     """Orders with what their products add up to.
 
     Grouped by order, both tables are read once in the order of their keys, and only
@@ -147,16 +149,21 @@ def _each_order(shop: str, condition: ColumnElement[bool]) -> Select[Any]:
         order_lines.c.product_id.is_not(None),
         order_lines.c.quantity > 0,
     )
-    rate = rate_on(orders.c.currency, utc_day(orders.c.ordered_at), shop)
+    # Numbers, and each once for an order: eleven sums ask for them.
+    state = case(
+        (orders.c.ordered_at > now, _LATER),
+        (orders.c.kind == OrderKind.SALE, _SALE),
+        else_=_RETURN,
+    )
+    factor = factor_on(orders.c.currency, utc_day(orders.c.ordered_at), shop)
     return (
         select(
             orders.c.customer_id,
-            orders.c.kind,
             orders.c.ordered_at,
+            state.label("state"),
             orders.c.total_minor,
             orders.c.discount_minor,
-            orders.c.currency,
-            rate.label("rate"),
+            factor.label("factor"),
             func.coalesce(func.sum(order_lines.c.quantity), 0).label("units"),
             func.coalesce(func.sum(order_lines.c.amount_minor), 0).label("units_minor"),
         )

@@ -14,7 +14,7 @@ from core.records import RecordKind
 from storage import customers as people
 from storage import feature_frames, schema
 from storage.ingest import arrived_orders
-from storage.money import in_shop, rate_on, utc_day
+from storage.money import factor_on, in_shop, utc_day
 from storage.schema import customers, events, metadata, orders, supplied_figures
 from tests.storage.books import NOW, Shop, order
 
@@ -194,8 +194,8 @@ ORDERS = st.builds(
 
 def all_orders(connection):
     """What the definition is computed from, order by order."""
-    rate = rate_on(orders.c.currency, utc_day(orders.c.ordered_at), "EUR")
-    amount = in_shop(orders.c.total_minor, orders.c.currency, rate, "EUR")
+    factor = factor_on(orders.c.currency, utc_day(orders.c.ordered_at), "EUR")
+    amount = in_shop(orders.c.total_minor, factor)
     query = select(
         orders.c.customer_id,
         orders.c.ordered_at,
