@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import Connection, Select, case, func, select, union_all
 
 from core.model import IdentityKind, OrderKind, Sender
 from storage import schema
@@ -275,22 +275,35 @@ def intervals_frame(connection: Connection, since: datetime) -> pd.DataFrame:
 def replies_frame(connection: Connection, since: datetime) -> pd.DataFrame:
     """One row per message of an agent in an episode that reaches beyond `since`.
 
+    Of an imported episode the messages are not known: who handled it has replied, and
+    did so when the handling began.
+
     Returns
     -------
     episode_id, staff_id (int64), at (datetime64, UTC).
     """
-    query = (
-        select(messages.c.episode_id, messages.c.staff_id, messages.c.created_at)
+    reached = episodes.c.closed_at.is_(None) | (episodes.c.closed_at >= since)
+    written = (
+        select(
+            messages.c.episode_id,
+            messages.c.staff_id,
+            messages.c.created_at.label("at"),
+        )
         .join(episodes, episodes.c.id == messages.c.episode_id)
         .where(
-            messages.c.sender == Sender.AGENT,
-            messages.c.staff_id.is_not(None),
-            episodes.c.closed_at.is_(None) | (episodes.c.closed_at >= since),
+            messages.c.sender == Sender.AGENT, messages.c.staff_id.is_not(None), reached
         )
-        .order_by(messages.c.id)
     )
-    types = {"episode_id": "int64", "staff_id": "int64", "created_at": MOMENT}
-    return read_frame(connection, query, types).rename(columns={"created_at": "at"})
+    table = handling_intervals
+    imported = (
+        select(table.c.episode_id, table.c.staff_id, table.c.started_at)
+        .join(episodes, episodes.c.id == table.c.episode_id)
+        .where(episodes.c.source_id.is_not(None), reached)
+    )
+    replies = union_all(written, imported).subquery()
+    query = select(replies).order_by(replies.c.at, replies.c.episode_id)
+    types = {"episode_id": "int64", "staff_id": "int64", "at": MOMENT}
+    return read_frame(connection, query, types)
 
 
 def service_frames(connection: Connection, since: datetime) -> ServiceFrames:
@@ -326,7 +339,10 @@ def read_frame(
     """What a query gives; `types` names the dtypes of columns, or `MOMENT`."""
     result = connection.execute(query.execution_options(yield_per=ROWS_PER_CHUNK))
     names = list(result.keys())
-    chunks = [pd.DataFrame(rows, columns=names) for rows in result.partitions()]
+    chunks = [
+        pd.DataFrame(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+        for rows in result.partitions()
+    ]
     frame = (
         pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame(columns=names)
     )

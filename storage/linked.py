@@ -23,7 +23,10 @@ _EMAIL_MAX = 320
 def customers_of(
     connection: Connection, row: Import, names: Iterable[str | None], now: datetime
 ) -> dict[str, int]:
-    """Ids by the source's own; a customer that nobody has told of yet is made."""
+    """Ids by the source's own; a customer that nobody has told of yet is made.
+
+    Who asked to be forgotten is missing.
+    """
     wanted = list(dict.fromkeys(name for name in names if name is not None))
     known = external_customers(connection, row.source, wanted)
     new = {name: None for name in wanted if name not in known}
@@ -84,7 +87,7 @@ def _add_staff(
     typed: list[str],
     now: datetime,
 ) -> dict[str, int]:
-    written = {name.strip().casefold(): name.strip() for name in typed}
+    written = {name.strip().casefold(): name.strip() for name in reversed(typed)}
     ids = dict(zip(new, new_ids(connection, staff, len(new)), strict=True))
     at = moment_value(connection, now)
     role = Role.AGENT.value
