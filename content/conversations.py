@@ -60,7 +60,7 @@ class _Form:
             closed_at = (first_response_at or opened_at) + talk
         if goes_on:
             closed_at = None
-        reopened = cells.word("reopened")
+        reopened = _reopened(cells)
         return ConversationRecord(
             cells.line,
             cells.required("id"),
@@ -73,7 +73,7 @@ class _Form:
             cells.short("agent", 320),
             first_response_at,
             handling_seconds,
-            0 if reopened is None else count(reopened),
+            reopened,
             *self._ratings.rating(cells),
             issue=cells.short("issue"),
             comment=cells.short("comment", COMMENT_MAX),
@@ -105,6 +105,11 @@ def _ended(cells: Cells) -> tuple[bool, EpisodeEnd | None]:
         raise BadValue("bad_end", text)
     ended = ENDS[text.lower()]
     return ended is None, ended
+
+
+def _reopened(cells: Cells) -> int:
+    text = cells.word("reopened")
+    return 0 if text is None else count(text)
 
 
 def _later(
