@@ -38,6 +38,7 @@ REASONS = {
     "kept_by_priority": "set by somebody with more weight; left so",
     "consent_stays_withdrawn": "the customer withdrew it elsewhere; that counts",
     "conversation_unknown": "no such conversation; rating taken without it",
+    "handling_without_agent": "handling time without an agent; it counts for nobody",
     "customer_unknown": "no customer has this id",
     "number_of_fields": "another number of fields than the header",
     "quote_not_closed": "a quotation mark is not closed",
@@ -69,6 +70,7 @@ REASONS = {
     "no_customer": "the customer's number is missing",
     "no_event": "the event's name is missing",
     "no_email_or_id": "neither e-mail address nor id",
+    "erased": "of people who asked to be forgotten; left out, or taken without them",
     "corrected_before": "corrected and imported before; left out",
     "quantity_over_limit": "more units than the mapping's limit; kept",
 }
