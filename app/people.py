@@ -33,8 +33,8 @@ def find(program: Program, words: str) -> int:
 
 def export(program: Program, customer_id: int, folder: Path, language: str) -> None:
     """Write everything about a person into a folder, for programs and for reading."""
-    from content.profile import TEMPLATES
     from content.person_page import person_page
+    from content.profile import TEMPLATES
 
     now = program.clock.now()
     told = program.database.read_now(lambda c: person.collect(c, customer_id, now))

@@ -261,7 +261,7 @@ def _checked(text: str) -> str:
 
 def _get(connection: Connection, conversation_id: int) -> Conversation:
     found = conversations.get(connection, conversation_id, hold=True)
-    if found is None:
+    if found is None or found.address.startswith(conversations.FREED):
         raise DataError(Problem("there is no such conversation", str(conversation_id)))
     return found
 

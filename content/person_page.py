@@ -124,7 +124,7 @@ class _Writing:
     def __init__(self, known: Mapping[str, Any], language: str, zone: str) -> None:
         english: dict[str, Any] = known["en"]
         own: dict[str, Any] = known[language]
-        self.words: dict[str, Any] = english | own
+        self.words = english | own
         for group in ("tables", "fields", "values"):
             self.words[group] = english[group] | own[group]
         self._locale: Locale = locale_of(language)
@@ -137,7 +137,7 @@ class _Writing:
         told = [self._told(row) for row in rows]
         fields = list(dict.fromkeys(field for row in told for field in row))
         entries = tuple(
-            self._entry(fields, each, (above or {}) | dict(row))
+            self._entry(fields, each, {**(above or {}), **row})
             for each, row in zip(told, rows, strict=True)
         )
         title = self.words["tables"].get(name, _spelled(name))

@@ -210,6 +210,7 @@ class SkipReason(StrEnum):
     NO_QUOTA = "no_quota"
     RENDER_ERROR = "render_error"
     MERGED = "merged"
+    ERASED = "erased"
 
 
 class Owner(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -84,8 +84,13 @@ class Composer:
         found: dict[int, Result] = {}
         for ready, group in self._by_run(connection, rows):
             people = self._people(connection, ready, group, now)
+            gone = [row for row in group if row.customer_id not in people]
+            found |= _without_customer(connection, gone)
             for row in group:
-                result = _still_wanted(row, people.get(row.customer_id), ready, now)
+                person = people.get(row.customer_id)
+                if person is None:
+                    continue
+                result = _still_wanted(row, person, ready, now)
                 if result is not None:
                     found[row.id] = result
         return found
@@ -101,7 +106,7 @@ class Composer:
             for row in group:
                 person = people.get(row.customer_id)
                 if person is None:
-                    # Merged since the claim: the next one reads whose row it is.
+                    # Merged or erased since the claim: the next one reads which.
                     broken.append(_put_back(row))
                     continue
                 try:
@@ -294,13 +299,25 @@ def parse_where(words: str) -> Condition:
     return parse(words, policy.FIELDS)
 
 
+def _without_customer(
+    connection: Connection, rows: Sequence[Delivery]
+) -> dict[int, Result]:
+    """Rows of customers who were erased, or are part of another, since the plan."""
+    erased = audience.erased(connection, [row.customer_id for row in rows])
+    merged = Result(0, DeliveryState.SKIPPED, SkipReason.MERGED, tried=False)
+    forgotten = Result(0, DeliveryState.CANCELLED, SkipReason.ERASED, tried=False)
+    return {
+        row.id: replace(
+            forgotten if row.customer_id in erased else merged, delivery_id=row.id
+        )
+        for row in rows
+    }
+
+
 def _still_wanted(
-    row: Delivery, person: Candidate | None, ready: Ready, now: datetime
+    row: Delivery, person: Candidate, ready: Ready, now: datetime
 ) -> Result | None:
     """None where the row may be sent now."""
-    if person is None:
-        reason = SkipReason.MERGED
-        return Result(row.id, DeliveryState.SKIPPED, reason, tried=False)
     limits = replace(ready.limits, channels=(row.channel,))
     (decision,) = policy.decide([person], limits, now)
     if isinstance(decision, Skip):

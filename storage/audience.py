@@ -89,7 +89,9 @@ def customer_ids(
 ) -> list[int]:
     """The next ids of an audience, ascending; without a segment, of everybody."""
     query = select(customers.c.id).where(
-        customers.c.alias_of.is_(None), customers.c.id > after_id
+        customers.c.alias_of.is_(None),
+        customers.c.erased_at.is_(None),
+        customers.c.id > after_id,
     )
     if segment is not None:
         query = (
@@ -125,7 +127,7 @@ def candidates(
 ) -> list[Candidate]:
     """The customers with these ids, in this order, with all that decides.
 
-    Who was merged into another is left out.
+    Who was merged into another, or erased, is left out.
     """
     addresses = _addresses(connection, ids)
     consented = _consented(connection, ids, asking.topic)
@@ -159,6 +161,12 @@ def candidates(
         for row in connection.execute(_profile_query(ids))
     }
     return [found[customer_id] for customer_id in ids if customer_id in found]
+
+
+def erased(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those who asked to be forgotten."""
+    query = select(customers.c.id).where(customers.c.id.in_(ids))
+    return set(connection.scalars(query.where(customers.c.erased_at.is_not(None))))
 
 
 def _current_runs(kind: str) -> Any:
@@ -203,7 +211,11 @@ def _profile_query(ids: Sequence[int]) -> Any:
         .outerjoin(memberships, member)
         .outerjoin(segments, segments.c.id == memberships.c.segment_id)
         .outerjoin(customer_features, has_features)
-        .where(customers.c.id.in_(ids), customers.c.alias_of.is_(None))
+        .where(
+            customers.c.id.in_(ids),
+            customers.c.alias_of.is_(None),
+            customers.c.erased_at.is_(None),
+        )
     )
 
 

@@ -77,6 +77,7 @@ class Talk:
     id: int
     customer_id: int | None
     customer: str | None
+    erased: bool
     channel: Channel | CaseKind
     owner: Owner
     staff_id: int | None
@@ -201,6 +202,7 @@ def _named(*columns: Any) -> Select[Any]:
         select(
             *columns,
             customers.c.name.label("customer_name"),
+            customers.c.erased_at,
             staff.c.name.label("staff_name"),
         )
         .select_from(conversations)
@@ -251,6 +253,7 @@ def _talk(row: Row[Any]) -> Talk:
         id=row.id,
         customer_id=row.customer_id,
         customer=row.customer_name,
+        erased=row.erased_at is not None,
         channel=contact_channel(row.channel),
         owner=Owner(row.owner),
         staff_id=row.owner_staff_id,

@@ -69,6 +69,10 @@ class Conversation:
     due_event: DueEvent | None
 
 
+# In the place of an address whose owner asked to be forgotten.
+FREED = "erased:"
+
+
 def get(
     connection: Connection, conversation_id: int, *, hold: bool = False
 ) -> Conversation | None:

@@ -435,14 +435,28 @@ def _select(connection: Connection, condition: Any) -> list[Delivery]:
 
 
 def _note(connection: Connection, result: Result, now: datetime) -> None:
+    detail = result.detail
+    if detail is not None and _is_erased(connection, result.delivery_id):
+        # What the far side says may name the address.
+        detail = None
     connection.execute(
         insert(delivery_events).values(
             delivery_id=result.delivery_id,
             kind=result.state,
-            detail=result.detail or result.reason,
+            detail=detail or result.reason,
             at=now,
         )
     )
+
+
+def _is_erased(connection: Connection, delivery_id: int) -> bool:
+    """Whether the customer asked to be forgotten while the message was on the wire."""
+    query = (
+        select(customers.c.erased_at)
+        .join(deliveries, deliveries.c.customer_id == customers.c.id)
+        .where(deliveries.c.id == delivery_id)
+    )
+    return connection.scalar(query) is not None
 
 
 def record_change(connection: Connection, campaign_run_id: int, now: datetime) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, bindparam, case, delete, func, update
@@ -27,12 +27,16 @@ Line: TypeAlias = tuple[int | None, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the file says of an order that is there; its names are our ids."""
+    """What the file says of an order that is there; its names are our ids.
+
+    Of whoever is `forgotten` the file can't say whose it is: that stays as it stands.
+    """
 
     order_id: int
     record: OrderRecord
     customer_id: int | None
     lines: Sequence[Line]
+    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class _Stored:
         record, head = told.record, self.head
         return (
             self.lines == list(told.lines)
-            and head["customer_id"] == told.customer_id
+            and (told.forgotten or head["customer_id"] == told.customer_id)
             and head["kind"] == record.kind
             and head["ordered_at"] == record.ordered_at
             and head["currency"] == record.currency
@@ -110,7 +114,7 @@ def meet(
     anew = [each for each in changing if not adds and each.order_id not in met]
     lengthen(connection, [(each.order_id, each.record) for each in longer])
     _take_over(connection, row, longer)
-    _replace(connection, row, anew)
+    _replace(connection, row, [_with_owner(e, before[e.order_id]) for e in anew])
     owners = {each.head["customer_id"] for each in before.values()}
     owners |= {each.customer_id for each in changing}
     mark_stale(connection, owners - {None})
@@ -119,6 +123,12 @@ def meet(
     kept = dict.fromkeys(before, 0)
     kept |= {each.order_id: len(before[each.order_id].lines) for each in longer}
     return Met(kept, met.plus(fresh))
+
+
+def _with_owner(told: Told, stored: _Stored) -> Told:
+    if not told.forgotten:
+        return told
+    return replace(told, customer_id=stored.head["customer_id"])
 
 
 def lengthen(

@@ -25,15 +25,25 @@ from sqlalchemy import (
 )
 
 from core.errors import DataError
-from core.model import OPEN_DELIVERY_STATES, Channel, DeliveryState, IdentityKind
+from core.model import (
+    OPEN_DELIVERY_STATES,
+    Channel,
+    DeliveryState,
+    IdentityKind,
+    MessageState,
+    Owner,
+    SkipReason,
+)
 from storage import changes, customers, installation, schema
+from storage.bulk import lookup
+from storage.conversations import FREED
 from storage.dialect import upsert
 from storage.person import unknown
 from storage.registry import CHILDREN, CUSTOMER_KEYS, OnErase
 from storage.schema import deliveries, identities, identity_claims, suppressions
 from storage.staff import audit
 
-ERASED = "erased"
+ERASED = SkipReason.ERASED.value
 # In the column of suppressions where channels stand: ids that sources have.
 EXTERNAL = IdentityKind.EXTERNAL.value
 
@@ -57,6 +67,8 @@ BLANKED: Mapping[Table, Mapping[str, Any]] = {
     schema.customer_totals: {},
     schema.conversations: {
         "dialogue": {},
+        "owner": Owner.BOT,
+        "owner_staff_id": None,
         "open": False,
         "waiting_since": None,
         "due_at": None,
@@ -135,19 +147,20 @@ def erase(connection: Connection, customer_id: int, now: datetime) -> Erased:
 
 
 def erased_ids(connection: Connection, values: Sequence[str]) -> set[str]:
-    """Those ids of sources (`source:id`) whose people asked to be forgotten."""
+    """Those ids of sources (`source:id`) whose people asked to be forgotten.
+
+    One short query as long as nobody has.
+    """
     known = select(literal(1)).where(suppressions.c.channel == EXTERNAL).limit(1)
     if not values or connection.scalar(known) is None:
         return set()
     key = installation.key(connection, "address")
     digests = {installation.address_hmac(key, value): value for value in values}
-    found = connection.scalars(
-        select(suppressions.c.address_hmac).where(
-            suppressions.c.channel == EXTERNAL,
-            suppressions.c.address_hmac.in_(list(digests)),
-        )
-    )
-    return {digests[digest] for digest in found}
+    column = suppressions.c.address_hmac
+    ours = suppressions.c.channel == EXTERNAL
+    return {
+        digests[row[0]] for row in lookup(connection, column, digests, [column], ours)
+    }
 
 
 def _remember(connection: Connection, ids: Sequence[int], now: datetime) -> None:
@@ -180,6 +193,14 @@ def _cancel(connection: Connection, ids: Sequence[int], now: datetime) -> int:
         update(deliveries)
         .where(deliveries.c.customer_id.in_(ids), deliveries.c.state.in_(waiting))
         .values(state=DeliveryState.CANCELLED, reason=ERASED, ended_at=now)
+    )
+    connection.execute(
+        update(schema.messages)
+        .where(
+            schema.messages.c.id.in_(_messages(ids)),
+            schema.messages.c.state == MessageState.QUEUED,
+        )
+        .values(state=MessageState.FAILED)
     )
     return done.rowcount
 
@@ -223,9 +244,12 @@ def _free_inbox(connection: Connection, parents: Mapping[Table, Any]) -> None:
 def _free_addresses(connection: Connection, ids: Sequence[int]) -> None:
     """A conversation's address is the person's; whoever has it next begins anew."""
     table = schema.conversations
-    nobody = literal(f"{ERASED}:") + cast(table.c.id, String)
+    nobody = literal(FREED) + cast(table.c.id, String)
     connection.execute(
-        update(table).where(table.c.customer_id.in_(ids)).values(address=nobody)
+        update(table)
+        .where(table.c.customer_id.in_(ids))
+        # Whoever has the conversation open is told that it is another's by now.
+        .values(address=nobody, version=table.c.version + 1)
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func
 
 from core.model import IdentityKind
 from storage.bulk import insert_rows, lookup, moment_value, new_ids
+from storage.erasure import erased_ids
 from storage.ingest import Import
 from storage.schema import customers, identities
 
@@ -61,13 +62,24 @@ def external_customers(
     return {name: owner.id for name, owner in owners.items()}
 
 
+def forgotten(connection: Connection, source: str, names: Iterable[str]) -> set[str]:
+    """Those ids of a source whose people asked to be forgotten."""
+    wanted = {external_identity(source, name): name for name in names}
+    return {wanted[value] for value in erased_ids(connection, list(wanted))}
+
+
 def add_customers(
     connection: Connection,
     row: Import,
     countries: Mapping[str, str | None],
     now: datetime,
 ) -> dict[str, int]:
-    """Ids of new customers of an import's source, by name; each has a country."""
+    """Ids of new customers of an import's source, by name; each has a country.
+
+    Nobody is made of names whose people asked to be forgotten: they are left out.
+    """
+    gone = forgotten(connection, row.source, countries)
+    countries = {name: each for name, each in countries.items() if name not in gone}
     at = moment_value(connection, now)
     ids = new_ids(connection, customers, len(countries))
     insert_rows(

@@ -117,12 +117,13 @@ def purchases_frame(connection: Connection) -> pd.DataFrame:
 
     Returns
     -------
-    customer_id (Int64, may be missing), order_id, product_id (int64), ordered_at
-    (datetime64, UTC).
+    customer_id (Int64; missing where nobody knows, or was forgotten), order_id,
+    product_id (int64), ordered_at (datetime64, UTC).
     """
+    known = case((_people.c.erased_at.is_(None), survivor(orders.c.customer_id)))
     query = (
         select(
-            survivor(orders.c.customer_id),
+            known.label("customer_id"),
             order_lines.c.order_id,
             order_lines.c.product_id,
             orders.c.ordered_at,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,27 +87,30 @@ def write_conversations(
 
     Returns
     -------
-    Counts of `handling_without_agent` (the time counts for nobody and is left out).
+    Counts of `handling_without_agent` (the time counts for nobody and is left out) and
+    of `erased`: conversations of people who asked to be forgotten, taken without the
+    person and their words.
     """
     told = {record.external_id: record for record in records}
     people = customers_of(connection, row, (r.customer for r in told.values()), now)
     team = staff_of(connection, row, (r.agent for r in told.values()), now)
-    found = {
-        name: _told(
-            record,
-            people.get(record.customer or ""),
-            team.get(record.agent or ""),
-            actor_of(connection),
-        )
-        for name, record in told.items()
-    }
-    stored = _stored(connection, row, found)
+    stored = _stored(connection, row, told)
+    gone = {name for name, r in told.items() if r.customer and r.customer not in people}
+    found = {}
+    for name, record in told.items():
+        customer, said = people.get(record.customer or ""), record
+        if name in gone:
+            said = replace(record, comment=None)
+            # Whose it is, a file can't say of the forgotten: it stays where it is.
+            customer = stored[name]["talk"]["customer_id"] if name in stored else None
+        staff = team.get(record.agent or "")
+        found[name] = _told(said, customer, staff, actor_of(connection))
     new = {name: each for name, each in found.items() if name not in stored}
     _insert(connection, row, new)
     _renew(connection, row, found, stored)
     named(connection, row, episodes, (each["id"] for each in stored.values()))
     unnamed = [r for r in told.values() if r.handling_seconds and r.agent is None]
-    return Counter(handling_without_agent=len(unnamed)) if unnamed else Counter()
+    return +Counter(handling_without_agent=len(unnamed), erased=len(gone))
 
 
 def address_of(source: str, external_id: str) -> str:
@@ -320,8 +323,9 @@ def _differs(stored: Mapping[str, Any], told: _Told) -> bool:
 
 
 def _journalled(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The rating has an entry of its own."""
-    return {name: value for name, value in stored.items() if name != "rated"}
+    """The rating has an entry of its own; whose it is, so that erasure finds it."""
+    entry = {name: value for name, value in stored.items() if name != "rated"}
+    return entry | {"customer_id": stored["talk"]["customer_id"]}
 
 
 def _clear(connection: Connection, keys: list[int]) -> None:

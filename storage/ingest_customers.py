@@ -21,7 +21,7 @@ from storage import corrections, provenance
 from storage.bulk import insert_rows, lookup, moment_value, new_ids
 from storage.corrections import Correction
 from storage.customer_fields import COLUMNS, FIELDS, OBJECTS, column_values, value_at
-from storage.external import add_external_ids, external_owners
+from storage.external import add_external_ids, external_owners, forgotten
 from storage.import_journal import FieldChange, changed_fields, named
 from storage.ingest import Import
 from storage.ingest_addresses import KINDS, Held, write_addresses
@@ -63,7 +63,8 @@ def write_customers(
     Counts of `kept_by_priority` (a value that somebody with more priority has set
     stayed), `email_invalid`, `email_taken`, `phone_taken`, `telegram_taken` (the
     customer was taken without that address) and `consent_stays_withdrawn` (the file
-    grants what the customer withdrew elsewhere).
+    grants what the customer withdrew elsewhere); and of `erased`: rows of people who
+    asked to be forgotten, which are left out.
     """
     corrected: Corrected = Counter()
     believed = provenance.believed(connection)
@@ -74,6 +75,7 @@ def write_customers(
         filling.fill_in(people.known)
         filling.fill_in(people.merged, gaps_only=True)
         corrected[KEPT] += filling.kept
+        corrected["erased"] += people.forgotten
         held = filling.held | _held_whole(people.merged)
         for each in people.made | people.known, people.merged:
             write_addresses(connection, row, each, held, now, corrected)
@@ -87,12 +89,13 @@ class _People:
     """The customers of a batch. `merged`: rows of those who are part of another now.
 
     Such a row tells only what the survivor's own does not, or the two would overwrite
-    each other in every file.
+    each other in every file. `forgotten` counts those who asked for that.
     """
 
     made: dict[int, CustomerRecord]
     known: dict[int, CustomerRecord]
     merged: dict[int, CustomerRecord]
+    forgotten: int
 
 
 def _find_or_make(
@@ -103,6 +106,9 @@ def _find_or_make(
 ) -> _People:
     owners = external_owners(connection, row.source, part)
     ids = {name: owner.id for name, owner in owners.items()}
+    unknown = [name for name in part if name not in ids]
+    gone = forgotten(connection, row.source, unknown)
+    part = {name: record for name, record in part.items() if name not in gone}
     ids |= verified_owners(connection, row, part, ids, now)
     known: dict[int, CustomerRecord] = {}
     merged: dict[int, CustomerRecord] = {}
@@ -111,7 +117,7 @@ def _find_or_make(
         place = merged if by_merge or key in known else known
         place[key] = part[name]
     new = {name: record for name, record in part.items() if name not in ids}
-    return _People(_make(connection, row, new, now), known, merged)
+    return _People(_make(connection, row, new, now), known, merged, len(gone))
 
 
 def _held_whole(people: Mapping[int, CustomerRecord]) -> Held:

@@ -38,10 +38,12 @@ def write_events(
 
     Returns
     -------
-    No corrections.
+    Counts of `erased`: events of people who asked to be forgotten, left out.
     """
     told = {record.external_id or event_id(record): record for record in records}
     people = customers_of(connection, row, (r.customer for r in told.values()), now)
+    all_told = len(told)
+    told = {name: each for name, each in told.items() if each.customer in people}
     wares = products_of(connection, row, (r.product for r in told.values()))
     said = {
         name: (
@@ -59,7 +61,7 @@ def write_events(
     _insert(connection, row, {n: v for n, v in said.items() if n not in stored})
     _correct(connection, row, said, stored)
     named(connection, row, events, (found.id for found in stored.values()))
-    return Counter()
+    return +Counter(erased=all_told - len(told))
 
 
 def event_id(record: EventRecord) -> str:

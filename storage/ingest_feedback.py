@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -43,13 +43,16 @@ def write_feedback(
 
     Returns
     -------
-    Counts of `conversation_unknown` (the rating is taken without it).
+    Counts of `conversation_unknown` (the rating is taken without it) and of `erased`:
+    ratings of people who asked to be forgotten, taken without the person and their
+    words.
     """
     told = {record.external_id or _id(record): record for record in records}
     talks = _conversations(connection, row, told)
     corrected: Corrected = Counter()
     people = customers_of(connection, row, (r.customer for r in told.values()), now)
     team = staff_of(connection, row, (r.agent for r in told.values()), now)
+    gone = {name for name, r in told.items() if r.customer and r.customer not in people}
     said = {}
     for name, record in told.items():
         talk = talks.get(record.conversation or "")
@@ -60,8 +63,10 @@ def write_feedback(
             team.get(record.agent or ""),
         )
         said[name] = _said(record, name, customer, staff, talk)
-    _store(connection, row, _one_per_episode(said))
-    return corrected
+        if name in gone:
+            said[name]["comment"] = None
+    _store(connection, row, _one_per_episode(said), gone)
+    return +(corrected + Counter(erased=len(gone)))
 
 
 def _id(record: FeedbackRecord) -> str:
@@ -125,9 +130,15 @@ def _one_per_episode(said: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, 
 
 
 def _store(
-    connection: Connection, row: Import, said: Mapping[str, dict[str, Any]]
+    connection: Connection,
+    row: Import,
+    said: Mapping[str, dict[str, Any]],
+    gone: Set[str],
 ) -> None:
     stored = _stored(connection, row, said)
+    for name in gone & stored.keys():
+        # Whose it is, a file can't say of the forgotten: it stays where it is.
+        said[name]["customer_id"] = stored[name].customer_id
     new = [values for name, values in said.items() if name not in stored]
     ids = new_ids(connection, feedback, len(new))
     insert_rows(

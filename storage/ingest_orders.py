@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, case, func, select
 
+from core.model import IdentityKind
 from core.records import Batch, OrderRecord
 from storage.bulk import insert_numbers, insert_rows, lookup, moment_value, new_ids
 from storage.earlier_orders import Told, lengthen, meet, total
@@ -19,7 +20,7 @@ from storage.external import add_customers, external_customers
 from storage.import_journal import NamedIds
 from storage.ingest import Import, Progress, save_progress
 from storage.ingest_products import change_products
-from storage.schema import merges, order_lines, orders, products
+from storage.schema import merges, order_lines, orders, products, suppressions
 
 # Ids of known customers and products are kept up to so many.
 KNOWN_MAX = 100_000
@@ -48,12 +49,13 @@ class Learned:
     """What a batch found out; kept only when it is committed."""
 
     progress: Progress
-    customers: dict[str, int] = field(default_factory=dict)
+    # None: whoever asked to be forgotten; their orders are nobody's.
+    customers: dict[str, int | None] = field(default_factory=dict)
     products: dict[str | None, int | None] = field(default_factory=dict)
     unnamed: set[str] = field(default_factory=set)
     # Orders of earlier imports that this one has named; None: not looked at yet.
     met: NamedIds | None = None
-    merges: tuple[int, int] = (0, 0)
+    known_as: tuple[int, ...] = ()
 
 
 class OrderWriter:
@@ -74,12 +76,12 @@ class OrderWriter:
         self.progress = row.progress
         self.adds = False
         self._import = row
-        self._customers: dict[str, int] = {}
+        self._customers: dict[str, int | None] = {}
         # A line that is money alone has no product.
         self._products: dict[str | None, int | None] = {None: None}
         self._unnamed: set[str] = set()
         self._met: NamedIds | None = None
-        self._merges = (0, 0)
+        self._known_as: tuple[int, ...] = ()
 
     def write(
         self, connection: Connection, batch: Batch[OrderRecord], now: datetime
@@ -99,13 +101,14 @@ class OrderWriter:
         learned = Learned(self.progress.after(batch, Counter()))
         save_progress(connection, self._import, self.progress, learned.progress)
         learned.met = self._met
-        learned.merges = _merges(connection)
-        if learned.merges != self._merges:
-            # Whoever was merged since has another id now.
+        learned.known_as = _people(connection)
+        if learned.known_as != self._known_as:
+            # Whoever was merged since has another id now, or none at all.
             self._customers.clear()
         self._know_customers(connection, batch.records, learned, now)
         self._know_products(connection, batch, learned)
         self._store(connection, batch.records, learned)
+        self._count_forgotten(connection, batch, learned)
         return learned
 
     def learn(self, learned: Learned) -> None:
@@ -119,7 +122,7 @@ class OrderWriter:
         self._products |= learned.products
         self._unnamed = learned.unnamed
         self._met = learned.met
-        self._merges = learned.merges
+        self._known_as = learned.known_as
 
     def _know_customers(
         self,
@@ -134,9 +137,20 @@ class OrderWriter:
             if name is not None and name not in self._customers:
                 countries.setdefault(name, record.country)
         source = self._import.source
-        learned.customers = external_customers(connection, source, countries)
-        new = {n: c for n, c in countries.items() if n not in learned.customers}
-        learned.customers |= add_customers(connection, self._import, new, now)
+        known = external_customers(connection, source, countries)
+        new = {n: c for n, c in countries.items() if n not in known}
+        made = add_customers(connection, self._import, new, now)
+        learned.customers = {name: made.get(name) for name in new}
+        learned.customers.update(known)
+
+    def _count_forgotten(
+        self, connection: Connection, batch: Batch[OrderRecord], learned: Learned
+    ) -> None:
+        count = sum(self._is_forgotten(record, learned) for record in batch.records)
+        if count:
+            before = learned.progress
+            learned.progress = self.progress.after(batch, Counter(erased=count))
+            save_progress(connection, self._import, before, learned.progress)
 
     def _know_products(
         self, connection: Connection, batch: Batch[OrderRecord], learned: Learned
@@ -289,6 +303,7 @@ class OrderWriter:
                     (product_ids[code], units, amount)
                     for code, units, amount in record.lines
                 ],
+                self._is_forgotten(record, learned),
             )
             for record in records
             if not known[record.external_id].is_ours
@@ -308,14 +323,20 @@ class OrderWriter:
         name = record.customer
         if name is None:
             return None
-        return learned.customers.get(name) or self._customers[name]
+        known = learned.customers if name in learned.customers else self._customers
+        return known[name]
+
+    def _is_forgotten(self, record: OrderRecord, learned: Learned) -> bool:
+        named = record.customer is not None
+        return named and self._customer_id(record, learned) is None
 
 
-def _merges(connection: Connection) -> tuple[int, int]:
-    """Another value after every merge and every undone one."""
+def _people(connection: Connection) -> tuple[int, ...]:
+    """Another value after every merge, every undone one, and every erasure."""
     newest = select(func.count(), func.count(merges.c.undone_at)).select_from(merges)
+    gone = select(func.count()).where(suppressions.c.channel == IdentityKind.EXTERNAL)
     made, undone = connection.execute(newest).one()
-    return made, undone
+    return made, undone, connection.scalar(gone) or 0
 
 
 def _seldom(record: OrderRecord) -> tuple[int, str | None, str | None]:

@@ -14,6 +14,7 @@ from storage import customers
 from storage.customers import ALL_TOPICS
 from storage.deliveries import Delivery
 from storage.schema import campaign_runs, consents, deliveries, delivery_events
+from storage.schema import customers as people
 
 UNSUBSCRIBED = "unsubscribed"
 SOURCE = "link"
@@ -31,12 +32,13 @@ class Link:
 def link(connection: Connection, delivery_id: int) -> Link | None:
     """The message that a signed link belongs to, or None if it is gone.
 
-    Who was merged since acts as the survivor.
+    Who was merged since acts as the survivor; who was erased has no message any more.
     """
     row = connection.execute(
         select(deliveries, campaign_runs.c.topic)
         .join(campaign_runs, campaign_runs.c.id == deliveries.c.campaign_run_id)
-        .where(deliveries.c.id == delivery_id)
+        .join(people, people.c.id == deliveries.c.customer_id)
+        .where(deliveries.c.id == delivery_id, people.c.erased_at.is_(None))
     ).first()
     if row is None:
         return None

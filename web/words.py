@@ -84,6 +84,7 @@ WORDS: dict[Kind, dict[str, str]] = {
         "no_quota": N_("Budget or capacity used up"),
         "render_error": N_("The message could not be written"),
         "merged": N_("Merged with another customer"),
+        "erased": N_("Asked to be forgotten"),
         "mailbox_unknown": N_("No such mailbox"),
         "blocked": N_("Blocked by the receiver"),
         "deactivated": N_("Account no longer exists"),

@@ -22,11 +22,13 @@ from core.model import (
     Receipt,
     RunState,
 )
-from storage import customers, runs, schema
+from storage import customers, deliveries, runs, schema
 from storage.database import Connection
+from storage.erasure import erase
 from storage.runs import Run
 from tests.outreach.house import NOON, House, Relay, campaign, settings_for
 from tests.servers.smtp_modes import Modes, Rule, Stage
+from tests.storage.test_erasure import everything
 
 pytestmark = pytest.mark.anyio
 
@@ -326,12 +328,17 @@ def switch_off(connection: Connection, person: int) -> None:
     )
 
 
+def forget(connection: Connection, person: int) -> None:
+    erase(connection, person, NOON)
+
+
 @pytest.mark.parametrize(
     ("change", "end"),
     [
         (withdraw, "skipped no_consent"),
         (suppress, "suppressed suppressed"),
         (switch_off, "skipped unreachable"),
+        (forget, "cancelled erased"),
     ],
 )
 async def test_what_changed_since_planning_is_obeyed(
@@ -345,6 +352,58 @@ async def test_what_changed_since_planning_is_obeyed(
 
     assert house.ends(run) == {"accepted": 2, end: 1}
     assert "a1@example.com" not in sink.addresses()
+
+
+async def forget_while_sending(house: House, sink: Relay, person: int) -> Run:
+    """Two claims of six, in the first of which somebody is forgotten."""
+    house.renew(settings_for(sink.port, deliveries_per_claim=6))
+    told = f"{UNKNOWN}: a2@example.com"
+    sink.set(Modes(slow="*", slow_seconds=0.3, rules=(Rule(Stage.RCPT, told, "a2@*"),)))
+    people = house.people(12)
+    run = await house.planned()
+    sending = asyncio.ensure_future(house.send_chunk(clock=SystemClock()))
+    await sink.until(1)
+    house.write(lambda c: forget(c, people[person - 1]))
+    await sending
+    sink.set(Modes())
+    await house.send_all()
+    return run
+
+
+async def test_who_is_forgotten_before_their_turn_gets_nothing(
+    house: House, sink: Relay
+) -> None:
+    run = await forget_while_sending(house, sink, 11)
+
+    assert house.ends(run)["cancelled erased"] == 1
+    assert "a11@example.com" not in sink.addresses()
+    assert "a11@example.com" not in house.read(everything)
+
+
+async def test_what_was_on_the_wire_leaves_no_trace_of_the_forgotten(
+    house: House, sink: Relay
+) -> None:
+    run = await forget_while_sending(house, sink, 2)
+
+    assert house.ends(run) == {"accepted": 11, "rejected mailbox_unknown": 1}
+    assert "a2@example.com" not in house.read(everything)
+
+
+async def test_a_message_in_doubt_is_not_sent_again_to_the_forgotten(
+    house: House, sink: Relay
+) -> None:
+    people = house.people(1)
+    sink.set(Modes(drop_after_dot="*"))
+    run = await house.planned()
+    await house.send_all()
+    sink.set(Modes())
+    house.write(lambda c: forget(c, people[0]))
+    house.write(lambda c: deliveries.decide_uncertain(c, 1, resend=True, now=NOON))
+
+    await house.send_all()
+
+    assert house.ends(run) == {"cancelled erased": 1}
+    assert len(sink.addresses()) == 1
 
 
 async def test_an_address_that_is_gone_is_no_longer_written_to(

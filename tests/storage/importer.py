@@ -53,7 +53,8 @@ class Importer:
         if not isinstance(batches[0], list):
             batches = (list(batches),)
         for records in batches:
-            batch = Batch(records, products or {}, rows=len(records))
+            named = products or codes_of(records) if is_orders else {}
+            batch = Batch(records, named, rows=len(records))
             writer.learn(self._write(lambda c, b=batch: writer.write(c, b, now)))
         if is_orders:
             prices = self.database.read_now(lambda c: newest_prices(c, row.id))
@@ -64,6 +65,12 @@ class Importer:
 
     def _write(self, work):
         return self.database.write_now(ACTOR, work)
+
+
+def codes_of(records):
+    """The products of orders, without names, as a reader gives them."""
+    codes = (code for record in records for code, _, _ in record.lines)
+    return {code: "" for code in codes if code is not None}
 
 
 def order(name, *lines, customer="7", kind=OrderKind.SALE, at=NOW, **fields):

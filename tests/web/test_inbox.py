@@ -8,8 +8,9 @@ import time
 import httpx
 import pytest
 
-from core.model import Role
+from core.model import Role, system
 from storage import changes
+from storage.erasure import erase
 from tests.web.site import Site
 
 
@@ -100,6 +101,54 @@ def test_closed_conversation_leaves_the_inbox(talking_site: Site) -> None:
         page = agent.get("/inbox").text
 
     assert "Nobody writes at the moment." in page
+
+
+def test_conversation_of_somebody_who_was_forgotten_says_so(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
+        write(visitor, "/human")
+        write(visitor, "My Zanzibar lamp is broken")
+        forget(talking_site)
+
+        page = agent.get("/inbox/1")
+
+    assert page.status_code == 200
+    assert "Erased customer" in page.text
+    assert "asked to be forgotten" in page.text
+    assert "Zanzibar" not in page.text
+    assert "Take over" not in page.text
+
+
+def test_nobody_can_answer_somebody_who_was_forgotten(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
+        write(visitor, "/human")
+        agent.post("/inbox/1/take", data={"version": version_of(agent)})
+        seen = version_of(agent)
+        forget(talking_site)
+
+        answers = [
+            agent.post("/inbox/1/reply", data={"version": seen, "text": "Hi"}),
+            agent.post("/inbox/1/take", data={"version": int(seen) + 1}),
+        ]
+        page = agent.get("/inbox/1").text
+
+    assert all(400 <= answer.status_code < 500 for answer in answers)
+    assert "bubble agent" not in page
+
+
+def test_who_was_forgotten_may_write_anew(talking_site: Site) -> None:
+    with talking_site.visitor() as visitor, talking_site.signed_in(Role.AGENT) as agent:
+        write(visitor, "/human")
+        forget(talking_site)
+
+        write(visitor, "/human")
+
+        page = agent.get("/inbox").text
+    assert "/inbox/2" in page
+    assert "Waiting for a person · 1" in page
+
+
+def forget(site: Site) -> None:
+    site.database.write_now(system("test"), lambda c: erase(c, 1, site.clock.now()))
 
 
 def first_event(browser: httpx.Client, **headers: str) -> str:

@@ -23,6 +23,7 @@ from outreach import links
 from storage import customers, deliveries, installation, runs, schema, versions
 from storage.database import Connection
 from storage.deliveries import Planned
+from storage.erasure import erase
 from storage.versions import ContentKind
 from tests.web.site import Site
 
@@ -202,6 +203,32 @@ def test_forged_link_opens_nothing(site: Site, path: str) -> None:
 
     with site.visitor() as browser:
         answer = browser.get(f"{path}{forged}")
+
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/u/", "/preferences/", "/view/"])
+def test_a_link_of_somebody_who_was_forgotten_opens_nothing(
+    site: Site, path: str
+) -> None:
+    plan(site)
+    site.database.write_now(TEST, lambda c: erase(c, 1, site.clock.now()))
+
+    with site.visitor() as browser:
+        answer = browser.get(f"{path}{token(site)}")
+
+    assert answer.status_code == 404
+    assert "Ann" not in answer.text
+    assert "mail.example" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/u/", "/preferences/"])
+def test_nothing_is_decided_by_a_link_of_the_forgotten(site: Site, path: str) -> None:
+    plan(site)
+    site.database.write_now(TEST, lambda c: erase(c, 1, site.clock.now()))
+
+    with site.visitor() as browser:
+        answer = browser.post(f"{path}{token(site)}", data={"topic-offers": "on"})
 
     assert answer.status_code == 404
 
