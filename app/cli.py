@@ -174,6 +174,30 @@ def import_(
 
 
 @cli.command()
+def generate(
+    customers: Annotated[int, typer.Option(help="How many people there are.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The same gives the same files.")] = 7,
+    profile: Annotated[str, typer.Option(help="shop, bank or travel")] = "shop",
+    out: Annotated[Path, typer.Option(help="The folder of the files.")] = Path(
+        "data/generated"
+    ),
+    dirty: Annotated[
+        float, typer.Option(help="Share of rows with something wrong, as 0.1.")
+    ] = 0.0,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The last day; 2026-06-30 if not given."
+        ),
+    ] = None,
+) -> None:
+    """Write files of invented customers with orders and all else, to try imports on."""
+    from app.generate import generate_command
+
+    generate_command(customers, seed, profile, out, dirty, until)
+
+
+@cli.command()
 def clean(
     report: Annotated[
         bool, typer.Option("--report", help="Show what cleaning did so far.")

@@ -32,9 +32,9 @@ from bench.contract import (
     data_file,
     existing,
 )
-from bench.dirty_people import dirty_people
 from bench.febrl import febrl_people, febrl_sets
 from bench.peers import PeersMissing, peer_python
+from bench.planted_people import planted_people
 from bench.quality import DEFAULT, Pairs, f1, quality
 
 FOUND_F1, PLANTED_F1, MERGED_PRECISION = 0.99, 0.97, 0.999
@@ -132,7 +132,7 @@ def _generated(customers: int, rounds: int, peer: _Splink | None) -> list[Promis
         at_most(f"{name}: peak memory", [e["peak_mb"] for e in told], "MB", PEAK_MB),
     ]
     if peer is not None:
-        people, truth = dirty_people(customers, SEED)
+        people, truth = planted_people(customers, SEED)
         promises += _beside(name, people, truth, peer, told[0]["f1"], seconds)
     return promises
 

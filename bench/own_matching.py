@@ -8,13 +8,13 @@ import sys
 import time
 
 from analytics.matching import match_people
-from bench.dirty_people import dirty_people
+from bench.planted_people import planted_people
 from bench.quality import DEFAULT, quality
 
 
 def main(customers: int, seed: int) -> None:
     """Print seconds, peak memory and quality as JSON."""
-    people, truth = dirty_people(customers, seed)
+    people, truth = planted_people(customers, seed)
     begun = time.perf_counter()
     matching = match_people(people, DEFAULT)
     seconds = time.perf_counter() - begun

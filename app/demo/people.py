@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from app.demo.names import ORIGINS, Origin
+from app.demo.names import ORIGINS, WIDE_ORIGINS, Origin
 from app.demo.records import Consent, Habit, Identity, Person, Suppression
 from core.model import Channel, ConsentState, IdentityKind
 
@@ -43,6 +43,11 @@ OFFERS_RATIO = 0.78
 NEWS_RATIO = 0.55
 WITHDRAWN_RATIO = 0.06
 CUSTOMERS_OF_CASES = 2000
+FIRST_CODE = 10_001
+# Of a crowd, not all of the youngest are born on one day.
+YOUNGEST_SPREAD_YEARS = 30.0
+# Both are prime: each of a crowd gets a number of its own, neighbours no neighbours.
+ADDRESSES, ADDRESS_STEP = 9_999_991, 4_827_167
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +77,18 @@ def make_cast(
     habits: list[Habit],
     first_orders: list[datetime],
     chatters: set[int],
+    before: int | None = None,
 ) -> Cast:
-    """The people behind the orders; `chatters` have a web chat in any case."""
+    """The people behind the orders; `chatters` have a web chat in any case.
+
+    `before` says that these are some of a crowd, and how many stand before them: names
+    are then of more kinds, and codes and addresses are theirs alone.
+    """
     cases = _cases(habits)
     case_of = {place: case for case, places in cases.items() for place in places}
     taken: set[str] = set()
     people = [
-        _person(rng, asof, place, habit, first_orders[place], taken)
+        _person(rng, asof, place, before, habit, first_orders[place], taken)
         for place, habit in enumerate(habits)
     ]
     people = [
@@ -113,26 +123,33 @@ def _person(
     rng: np.random.Generator,
     asof: datetime,
     place: int,
+    before: int | None,
     habit: Habit,
     first_order: datetime,
     taken: set[str],
 ) -> Person:
-    origin = ORIGINS[_one_of(rng, [each.weight for each in ORIGINS])]
+    origins = ORIGINS if before is None else WIDE_ORIGINS
+    origin = origins[_one_of(rng, [each.weight for each in origins])]
     woman = rng.random() < 0.58
     given = _pick(rng, origin.women if woman else origin.men)
     family = _pick(rng, origin.families)
     city, country = _pick(rng, origin.places)
-    address = _address(rng, given[1], family[1], taken)
+    number = place if before is None else before + place
+    suffix = None if before is None else number * ADDRESS_STEP % ADDRESSES
+    youngest = 0.0 if before is None else YOUNGEST_SPREAD_YEARS
+    address = _address(rng, given[1], family[1], taken, suffix)
     income = float(rng.lognormal(np.log(41_000), 0.38))
     if habit is Habit.LOYAL:
         income *= 1.25
     return Person(
-        code=f"C{10_001 + place}",
+        code=f"C{FIRST_CODE + number}",
         habit=habit,
         name=family[0] + given[0] if origin.family_first else f"{given[0]} {family[0]}",
         language=_language(rng, origin),
         gender="female" if woman else "male",
-        birth_date=_birth_date(rng, asof.date()) if rng.random() < 0.85 else None,
+        birth_date=_birth_date(rng, asof.date(), youngest)
+        if rng.random() < 0.85
+        else None,
         city=city,
         country=country,
         income_minor=round(income / 100) * 10_000 if rng.random() < 0.65 else None,
@@ -146,14 +163,25 @@ def _language(rng: np.random.Generator, origin: Origin) -> str:
     return "en" if origin.language == "de" and rng.random() < 0.5 else origin.language
 
 
-def _birth_date(rng: np.random.Generator, today: date) -> date:
-    age_days = float(np.clip(rng.normal(43, 13), 19, 84)) * 365.25
+def _birth_date(rng: np.random.Generator, today: date, spread_years: float) -> date:
+    age = float(np.clip(rng.normal(43, 13), 19, 84))
+    if spread_years and age in {19.0, 84.0}:
+        age = 19.0 + spread_years * float(rng.random())
+    age_days = age * 365.25
     return today - timedelta(days=round(age_days))
 
 
-def _address(rng: np.random.Generator, given: str, family: str, taken: set[str]) -> str:
+def _address(
+    rng: np.random.Generator,
+    given: str,
+    family: str,
+    taken: set[str],
+    suffix: int | None,
+) -> str:
     name = "".join(c for c in f"{given}.{family}" if c.isascii())
     domain = MAIL_DOMAINS[int(rng.integers(len(MAIL_DOMAINS)))]
+    if suffix is not None:
+        return f"{name}{suffix}@{domain}"
     number, address = 1, f"{name}@{domain}"
     while address in taken:
         number += 1

@@ -88,6 +88,14 @@ def make_orders(
     return tuple(_numbered(both, profile.order_prefix, first_code))
 
 
+def first_orders(orders: tuple[Order, ...], customers: int) -> list[datetime]:
+    """When each customer bought for the first time; the orders are in time's order."""
+    first: dict[int, datetime] = {}
+    for order in orders:
+        first.setdefault(order.customer, order.ordered_at)
+    return [first[place] for place in range(customers)]
+
+
 def _visits(
     rng: np.random.Generator,
     asof: datetime,

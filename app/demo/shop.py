@@ -11,7 +11,7 @@ from app.demo import team
 from app.demo.arrivals import make_arrivals, trouble_arrivals
 from app.demo.people import Cast, draw_habits, make_cast
 from app.demo.profile import Profile, load_profile
-from app.demo.purchases import MAILED_DAYS_AGO, ZONE, make_orders
+from app.demo.purchases import MAILED_DAYS_AGO, ZONE, first_orders, make_orders
 from app.demo.records import Habit, Mailing, Order, Shop
 from app.demo.service import World, play
 from app.demo.talk import Voice
@@ -60,7 +60,7 @@ def make_shop(
     orders = make_orders(rngs[1], asof, habits, profile)
     trouble = trouble_arrivals(rngs[2], asof, orders, profile)
     chatters = {arrival.customer for arrival in trouble}
-    cast = make_cast(rngs[3], asof, habits, _first_orders(orders, customers), chatters)
+    cast = make_cast(rngs[3], asof, habits, first_orders(orders, customers), chatters)
     arrivals = make_arrivals(rngs[4], asof, cast, trouble, profile)
     world = World.of(settings, asof, _voice(profile), profile)
     return Shop(
@@ -88,13 +88,6 @@ def _voice(profile: Profile) -> Voice:
     }
     phrases = load_phrases(company.name, company.support_email, own=root / "bot")
     return Voice(phrases, load_knowledge(root / "knowledge"), known)
-
-
-def _first_orders(orders: tuple[Order, ...], customers: int) -> list[datetime]:
-    first: dict[int, datetime] = {}
-    for order in orders:
-        first.setdefault(order.customer, order.ordered_at)
-    return [first[place] for place in range(customers)]
 
 
 def _mailings(
