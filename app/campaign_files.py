@@ -12,11 +12,14 @@ from content.files import (
     read_layout,
     write_campaign,
 )
+from content.lint import unknown_names
 from content.profile import content_root
 from core.errors import CampaignError, Problem
 from core.model import system
 from outreach.campaigns import newest_campaign, push_campaign, set_schedules
+from outreach.policy import FIELDS
 from storage import versions
+from storage.audience import open_names
 from storage.database import Connection
 from storage.versions import ContentKind, Version
 
@@ -39,6 +42,9 @@ def push(program: Program, key: str, templates: Path | None) -> None:
 
     version = program.database.write_now(COMMAND_LINE, work)
     _note(root, key, version.version)
+    known = program.database.read_now(open_names)
+    for finding in unknown_names(source, FIELDS, known):
+        say(str(finding))
     say(f"{key} is version {version.version}. Next: rapport run --campaign {key}")
 
 

@@ -89,8 +89,9 @@ def lint(key: str, templates: Path | None) -> int:
     from content.files import read_campaign
     from content.lint import Severity
     from content.lint import lint as find
+    from outreach.policy import FIELDS
 
-    findings = find(read_campaign(templates or TEMPLATES, key))
+    findings = find(read_campaign(templates or TEMPLATES, key), FIELDS)
     for finding in findings:
         sys.stdout.write(
             f"{finding.file}:{finding.line or 1}: {finding.severity}: "

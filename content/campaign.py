@@ -16,6 +16,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 
 from content import notation, where
+from content.condition import FieldKind
 from content.notation import Cap, QuietHours
 from core.errors import CampaignError, Problem, did_you_mean
 from core.model import Channel, OnUncertain
@@ -132,7 +133,7 @@ class Campaign:
 
 
 def parse_campaign(
-    text: str, file: str, fields: Mapping[str, where.FieldKind] | None = None
+    text: str, file: str, fields: Mapping[str, FieldKind] | None = None
 ) -> Campaign:
     """The campaign that a definition describes.
 
@@ -313,7 +314,7 @@ class _Reader:
             self.tell(f"`{shown}` takes {expected}", value, line, hint)
 
     def condition(
-        self, text: str, fields: Mapping[str, where.FieldKind], line: int | None
+        self, text: str, fields: Mapping[str, FieldKind], line: int | None
     ) -> None:
         try:
             where.parse(text, fields, file=self.file, line=line)

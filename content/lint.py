@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from html.parser import HTMLParser
 
 from content import files
 from content.campaign import Campaign, CampaignKind
+from content.condition import FieldKind, fields_of
 from content.files import CampaignSource, in_language
 from content.mail import compile_version, parse_definition, required_parts
 from content.template import check_template
 from content.usage import Usage
 from content.variables import HTML_ROOTS
-from core.errors import Problem, RapportError
+from content.where import parse
+from core.errors import Problem, RapportError, did_you_mean
 
 SUBJECT_CHARACTERS_MAX = 60
 # Telegram refuses messages over 4096 characters.
@@ -56,16 +58,52 @@ class Finding:
         return f"{place}: {self.severity}: {self.message}"
 
 
-def lint(source: CampaignSource) -> list[Finding]:
-    """All findings of a campaign, errors first, then by file and line."""
+def lint(
+    source: CampaignSource, fields: Mapping[str, FieldKind] | None = None
+) -> list[Finding]:
+    """All findings of a campaign, errors first, then by file and line.
+
+    With `fields`, what `where:` may ask for, its condition is checked as well.
+    """
     try:
-        campaign = parse_definition(source)
+        campaign = parse_definition(source, fields)
     except RapportError as error:
         return _ordered([_of_problem(problem) for problem in error.problems])
     found = _compile_findings(source)
     for language in (campaign.language, *source.languages):
         suffix = None if language == campaign.language else language
         found += _Language(source, campaign, suffix).findings()
+    return _ordered(found)
+
+
+def unknown_names(
+    source: CampaignSource,
+    fields: Mapping[str, FieldKind],
+    known: Mapping[str, Collection[str]],
+) -> list[Finding]:
+    """Warnings about attributes and preferences that no customer has.
+
+    `known` names them by their root. The files must be without errors.
+    """
+    campaign = parse_definition(source, fields)
+    named = {
+        (file, path.removeprefix("customer."))
+        for language in (campaign.language, *source.languages)
+        for file, path in _Language(
+            source, campaign, None if language == campaign.language else language
+        ).paths()
+    }
+    if campaign.where is not None:
+        definition = source.path(files.DEFINITION)
+        asked = fields_of(parse(campaign.where, fields))
+        named |= {(definition, name) for name in asked}
+    found = []
+    for file, path in named:
+        root, dot, name = path.partition(".")
+        if dot and root in known and name not in known[root]:
+            hint = did_you_mean(name, known[root])
+            message = f"no customer has `{path}` yet" + (f". {hint}" if hint else "")
+            found.append(Finding(Severity.WARNING, file, None, message))
     return _ordered(found)
 
 
@@ -121,6 +159,13 @@ class _Language:
         file, text = found
         path = self.source.path(file)
         return path, text, check_template(text, path, roots=HTML_ROOTS)
+
+    def paths(self) -> Iterator[tuple[str, str]]:
+        """Each file with what it names."""
+        for name in files.PARTS:
+            found = self.usage(name)
+            if found is not None:
+                yield from ((found[0], path) for path in found[2].paths)
 
     def bare_fields(self) -> Iterator[Finding]:
         for name in files.PARTS:

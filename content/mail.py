@@ -9,6 +9,7 @@ from typing import Any
 
 from content import files
 from content.campaign import Campaign, parse_campaign
+from content.condition import FieldKind
 from content.files import CampaignSource
 from content.inline import Part, html_of_mjml, inline_css, protect, restore
 from content.template import Places, Template, compile_template
@@ -167,13 +168,18 @@ def compile_version(
     return CompiledVersion(campaign, texts, tuple(languages), source.content_hash)
 
 
-def parse_definition(source: CampaignSource) -> Campaign:
-    """The definition among a campaign's files; its key must be the folder's name."""
+def parse_definition(
+    source: CampaignSource, fields: Mapping[str, FieldKind] | None = None
+) -> Campaign:
+    """The definition among a campaign's files; its key must be the folder's name.
+
+    With `fields`, what `where:` may ask for, its condition is checked as well.
+    """
     file = source.path(files.DEFINITION)
     text = source.files.get(files.DEFINITION)
     if text is None:
         raise CampaignError(Problem("a campaign needs a definition", file=file))
-    campaign = parse_campaign(text, file)
+    campaign = parse_campaign(text, file, fields)
     if campaign.key != source.key:
         expected = f"`campaign` must be the folder's name, {source.key}"
         raise CampaignError(Problem(expected, campaign.key, file=file))

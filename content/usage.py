@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 from content.sandbox import LOOP_FIELDS, TESTS, TEXT_METHODS
-from content.variables import ALWAYS, Kind, ListOf, Record, Value
+from content.variables import ALWAYS, SOMETIMES, Kind, ListOf, Open, Record, Value
 from core.errors import Problem, did_you_mean
 
 _LOOP = Record(dict.fromkeys(LOOP_FIELDS, ALWAYS))
@@ -154,6 +154,9 @@ class _Reader:
         if isinstance(base, Record) and attr in base.fields:
             self.usage.paths.add(path)
             return base.fields[attr]
+        if isinstance(base, Open):
+            self.usage.paths.add(path)
+            return SOMETIMES
         if len(self.usage.problems) > before:
             return ALWAYS  # The name before the dot is wrong already.
         if isinstance(base, Record):

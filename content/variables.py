@@ -27,7 +27,12 @@ class ListOf:
     element: Kind
 
 
-Kind = Value | Record | ListOf
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A thing with fields that nobody declared; each is empty for some customers."""
+
+
+Kind = Value | Record | ListOf | Open
 
 ALWAYS = Value()
 SOMETIMES = Value(optional=True)
@@ -37,9 +42,18 @@ CUSTOMER = Record(
         "name": SOMETIMES,
         "first_name": SOMETIMES,
         "email": SOMETIMES,
+        "phone": SOMETIMES,
         "language": ALWAYS,
+        "gender": SOMETIMES,
+        "birth_date": SOMETIMES,
+        "age": SOMETIMES,
+        "income": SOMETIMES,
+        "address": SOMETIMES,
+        "postcode": SOMETIMES,
         "city": SOMETIMES,
         "country": SOMETIMES,
+        "attributes": Open(),
+        "preferences": Open(),
         "segment": SOMETIMES,
         "customer_since": SOMETIMES,
         "last_order_on": SOMETIMES,
@@ -83,13 +97,16 @@ HTML_ROOTS = Record({**ROOTS.fields, "subject": ALWAYS, "preheader": ALWAYS})
 def names(roots: Record = ROOTS) -> dict[str, Kind]:
     """Every name in dotted form, for side panels and the nearest-word search.
 
-    Fields of list elements carry `[]`, as in `items[].price`.
+    Fields of list elements carry `[]`, as in `items[].price`; `.*` stands for names
+    that nobody declared.
     """
     found: dict[str, Kind] = {}
     waiting: list[tuple[str, Kind]] = list(roots.fields.items())
     while waiting:
         name, kind = waiting.pop(0)
         found[name] = kind
+        if isinstance(kind, Open):
+            found[f"{name}.*"] = SOMETIMES
         inner = kind.element if isinstance(kind, ListOf) else kind
         mark = f"{name}[]" if isinstance(kind, ListOf) else name
         if isinstance(inner, Record):

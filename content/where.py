@@ -1,108 +1,39 @@
 """The language of `where:`: parsed to frozen values, never evaluated as code.
 
-Comparisons, `and or not`, `in`, `between`, `is null`, `days_since(field)`. A missing
-value makes a comparison unknown, and unknown is not a match.
+Comparisons, `and or not`, `in`, `between`, `is null`, `days_since(field)`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any, Never
+from typing import Never
 
+from content.condition import (
+    Among,
+    And,
+    Between,
+    Comparator,
+    Comparison,
+    Condition,
+    Field,
+    FieldKind,
+    IsNull,
+    Literal,
+    Not,
+    Or,
+)
+from content.open_value import date_of
 from core.errors import CampaignError, Problem, did_you_mean
-
-
-class FieldKind(StrEnum):
-    """What a field of a customer holds."""
-
-    NUMBER = "number"
-    TEXT = "text"
-    DATE = "date"
-    BOOLEAN = "boolean"
-
-
-Literal = str | int | Decimal | bool | date
-
-
-class Comparator(StrEnum):
-    """How two values are compared."""
-
-    EQUAL = "="
-    NOT_EQUAL = "!="
-    LESS = "<"
-    LESS_OR_EQUAL = "<="
-    GREATER = ">"
-    GREATER_OR_EQUAL = ">="
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of the customer; with `days_since`, the whole days since it."""
-
-    name: str
-    kind: FieldKind
-    days_since: bool = False
-    column: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    field: Field
-    comparator: Comparator
-    value: Literal
-
-
-@dataclass(frozen=True, slots=True)
-class Among:
-    """`field in (…)`."""
-
-    field: Field
-    values: tuple[Literal, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Between:
-    """Both ends belong to it."""
-
-    field: Field
-    low: Literal
-    high: Literal
-
-
-@dataclass(frozen=True, slots=True)
-class IsNull:
-    """The one question that a missing value answers."""
-
-    field: Field
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    part: Condition
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    parts: tuple[Condition, ...]
-
-
-Condition = Comparison | Among | Between | IsNull | Not | And | Or
 
 NESTING_MAX = 50
 _WORDS = frozenset({"and", "or", "not", "in", "between", "is", "null", "true", "false"})
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>-?\d+(?:\.\d+)?)|(?P<text>'[^']*'|\"[^\"]*\")"
-    r"|(?P<word>[A-Za-z_][\w.]*)|(?P<sign>==|!=|<>|<=|>=|[=<>(),]))"
+    r"|(?P<word>[A-Za-z_][\w.]*(?:(?<=\.)(?:'[^']*'|\"[^\"]*\"))?)"
+    r"|(?P<sign>==|!=|<>|<=|>=|[=<>(),]))"
 )
 _ALIASES = {"==": "=", "<>": "!="}
 
@@ -115,6 +46,9 @@ def parse(
     line: int | None = None,
 ) -> Condition:
     """The condition that `text` says, over the known `fields`.
+
+    A field `root.*` stands for all names below a root; one with blanks or signs is put
+    in quotes: `attributes.'Loyalty points'`.
 
     Raises
     ------
@@ -240,14 +174,19 @@ class _Parser:
         return found
 
     def known(self, token: _Token, *, days_since: bool) -> Field:
-        kind = self.fields.get(token.text)
+        root, _, below = token.text.partition(".")
+        below = below.strip("'\"")
+        name = f"{root}.{below}" if below else token.text
+        kind = self.fields.get(name) or (
+            self.fields.get(f"{root}.*") if below else None
+        )
         if kind is None:
             words = [*self.fields, "days_since"]
             self.fail("unknown field", token, did_you_mean(token.text, words))
-        if days_since and kind is not FieldKind.DATE:
+        if days_since and kind not in {FieldKind.DATE, FieldKind.OPEN}:
             self.fail("`days_since` needs a date field", token)
         shown = FieldKind.NUMBER if days_since else kind
-        return Field(token.text, shown, days_since, token.column)
+        return Field(name, shown, days_since, token.column)
 
     def comparison(self, subject: Field) -> Condition:
         if self.took("is"):
@@ -258,9 +197,9 @@ class _Parser:
         if self.took("in"):
             found: Condition = Among(subject, self.values(subject))
         elif self.took("between"):
-            low = self.value(subject)
+            low = self.ordered_value(subject)
             self.need("and")
-            found = Between(subject, low, self.value(subject))
+            found = Between(subject, low, self.ordered_value(subject))
         elif negated:
             self.fail("`in` or `between` is expected after `not`")
         else:
@@ -276,10 +215,18 @@ class _Parser:
                 return Comparison(subject, Comparator.EQUAL, True)
             self.fail("a comparison (= != < <= > >= in between is) is expected", token)
         comparator = Comparator(sign)
-        ordered = comparator not in {Comparator.EQUAL, Comparator.NOT_EQUAL}
-        if ordered and subject.kind in {FieldKind.TEXT, FieldKind.BOOLEAN}:
+        if comparator in {Comparator.EQUAL, Comparator.NOT_EQUAL}:
+            return Comparison(subject, comparator, self.value(subject))
+        if subject.kind in {FieldKind.TEXT, FieldKind.BOOLEAN}:
             self.fail(f"`{subject.name}` has no order; use = or in", token)
-        return Comparison(subject, comparator, self.value(subject))
+        return Comparison(subject, comparator, self.ordered_value(subject))
+
+    def ordered_value(self, subject: Field) -> Literal:
+        token = self.next
+        value = self.value(subject)
+        if subject.kind is FieldKind.OPEN and isinstance(value, str | bool):
+            self.fail("order is among numbers, or dates as '2026-01-31'", token)
+        return value
 
     def values(self, subject: Field) -> tuple[Literal, ...]:
         self.need("(")
@@ -308,6 +255,8 @@ class _Parser:
 def _literal(token: _Token, kind: FieldKind) -> Literal | None:
     """The value of a token as its field's kind; None where it is of another."""
     bare = token.text[1:-1]
+    if kind is FieldKind.OPEN:
+        kind = _open_kind(token.kind, bare)
     match kind, token.kind:
         case FieldKind.NUMBER, "number":
             return Decimal(token.text) if "." in token.text else int(token.text)
@@ -316,102 +265,17 @@ def _literal(token: _Token, kind: FieldKind) -> Literal | None:
         case FieldKind.BOOLEAN, "reserved" if token.text in {"true", "false"}:
             return token.text == "true"
         case FieldKind.DATE, "text":
-            try:
-                return date.fromisoformat(bare)
-            except ValueError:
-                return None
+            return date_of(bare)
         case _:
             return None
 
 
-def fields_of(condition: Condition) -> frozenset[str]:
-    """The names of the fields that a condition reads."""
-    match condition:
-        case And(parts) | Or(parts):
-            return frozenset().union(*(fields_of(part) for part in parts))
-        case Not(part):
-            return fields_of(part)
+def _open_kind(token_kind: str, bare: str) -> FieldKind:
+    """What the value of an open field is compared as, by the form of the literal."""
+    match token_kind:
+        case "number":
+            return FieldKind.NUMBER
+        case "text":
+            return FieldKind.TEXT if date_of(bare) is None else FieldKind.DATE
         case _:
-            return frozenset({condition.field.name})
-
-
-def evaluate(
-    condition: Condition, row: Mapping[str, Any], now: datetime
-) -> bool | None:
-    """Whether one customer matches: True, False or None for unknown.
-
-    A field that `row` lacks is null. `days_since` counts whole days from the field to
-    `now`; a date counts from its midnight in UTC.
-    """
-    match condition:
-        case Not(part):
-            inner = evaluate(part, row, now)
-            return None if inner is None else not inner
-        case And(parts):
-            return _all([evaluate(part, row, now) for part in parts])
-        case Or(parts):
-            inverse = [_inverse(evaluate(part, row, now)) for part in parts]
-            return _inverse(_all(inverse))
-        case IsNull(subject):
-            return row.get(subject.name) is None
-        case _:
-            value = _value(condition.field, row, now)
-            return None if value is None else _holds(condition, value)
-
-
-def matches(condition: Condition, row: Mapping[str, Any], now: datetime) -> bool:
-    """Whether one customer surely matches; unknown is not a match."""
-    return evaluate(condition, row, now) is True
-
-
-def _holds(condition: Comparison | Among | Between, value: Any) -> bool:
-    match condition:
-        case Among(values=values):
-            return value in values
-        case Between(low=low, high=high):
-            return bool(low <= value <= high)
-        case Comparison(comparator=comparator, value=wanted):
-            return _compared(value, comparator, wanted)
-
-
-def _compared(value: Any, comparator: Comparator, wanted: Literal) -> bool:
-    match comparator:
-        case Comparator.EQUAL:
-            return bool(value == wanted)
-        case Comparator.NOT_EQUAL:
-            return bool(value != wanted)
-        case Comparator.LESS:
-            return bool(value < wanted)
-        case Comparator.LESS_OR_EQUAL:
-            return bool(value <= wanted)
-        case Comparator.GREATER:
-            return bool(value > wanted)
-        case Comparator.GREATER_OR_EQUAL:
-            return bool(value >= wanted)
-
-
-def _value(subject: Field, row: Mapping[str, Any], now: datetime) -> Any:
-    value = row.get(subject.name)
-    if value is None:
-        return None
-    if subject.days_since:
-        return (now - _instant(value)).days
-    if subject.kind is FieldKind.DATE and isinstance(value, datetime):
-        return value.astimezone(UTC).date()
-    return value
-
-
-def _instant(value: date) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    return datetime.combine(value, time(), UTC)
-
-
-def _all(parts: list[bool | None]) -> bool | None:
-    if False in parts:
-        return False
-    return None if None in parts else True
-
-
-def _inverse(value: bool | None) -> bool | None:
-    return None if value is None else not value
+            return FieldKind.BOOLEAN

@@ -17,6 +17,7 @@ from content.mail import compile_version, parse_definition
 from content.profile import DEFAULT, content_root
 from core.errors import CampaignError, Problem, did_you_mean
 from core.settings import Settings
+from outreach.policy import FIELDS
 from storage import runs, schedules, versions
 from storage.database import Connection
 from storage.runs import Run
@@ -37,6 +38,7 @@ def push_campaign(
     CampaignError, TemplateError : the files can't be used; nothing is stored
     StaleBase : somebody made a newer version since `base_version`
     """
+    parse_definition(source, FIELDS)
     compile_version(source, languages)
     return versions.push(
         connection,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from content.campaign import Campaign, CampaignKind
+from content.condition import Condition
 from content.files import CampaignSource
 from content.filters import first_name, minor_units
 from content.mail import CompiledVersion, compile_version
 from content.reasons import Reasons
-from content.where import Condition, parse
+from content.where import parse
 from core.errors import UNREACHABLE, CampaignError, Problem, TemplateError
 from core.model import (
     Channel,
@@ -367,9 +368,18 @@ def _customer_variables(
         "name": person.name,
         "first_name": None if person.name is None else first_name(person.name),
         "email": None if email is None else email.value,
+        "phone": person.phone,
         "language": language,
+        "gender": person.gender,
+        "birth_date": person.birth_date,
+        "age": _age(person.birth_date, now.date()),
+        "income": _money(features.get("income"), currency),
+        "address": person.address,
+        "postcode": person.postcode,
         "city": person.city,
         "country": person.country,
+        "attributes": person.attributes,
+        "preferences": person.preferences,
         "segment": person.segment_name,
         "customer_since": None if tenure is None else now - timedelta(days=tenure),
         "last_order_on": None if recency is None else now - timedelta(days=recency),
@@ -377,3 +387,14 @@ def _customer_variables(
         "orders_count": int(features.get("frequency") or 0),
         "total_spent": minor_units(features.get("total_spent") or 0, currency),
     }
+
+
+def _age(born: date | None, today: date) -> int | None:
+    """Whole years."""
+    if born is None:
+        return None
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _money(amount: float | None, currency: str) -> int | None:
+    return None if amount is None else minor_units(amount, currency)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from content.where import Condition, FieldKind, evaluate
+from content.condition import Condition, FieldKind, evaluate
 from core.model import Channel, SkipReason
 from storage.audience import Candidate
 
@@ -23,18 +23,36 @@ FIELDS = {
             "frequency",
             "monetary_value",
             "total_spent",
+            "net_spent",
             "tenure_days",
             "purchase_frequency",
             "average_price",
+            "purchase_value",
             "returns_ratio",
+            "discount_ratio",
             "csi",
+            "ratings_count",
+            "contacts_count",
             "contacts_per_order",
+            "events_count",
+            "last_event_days",
+            "figures_age_days",
             "age",
             "income",
         ),
         FieldKind.NUMBER,
     ),
-    **dict.fromkeys(("language", "city", "country", "segment"), FieldKind.TEXT),
+    **dict.fromkeys(("short_history", "figures_supplied"), FieldKind.BOOLEAN),
+    **dict.fromkeys(
+        (
+            *("language", "gender", "address", "postcode", "city", "country"),
+            *("phone", "segment"),
+        ),
+        FieldKind.TEXT,
+    ),
+    "birth_date": FieldKind.DATE,
+    "attributes.*": FieldKind.OPEN,
+    "preferences.*": FieldKind.OPEN,
 }
 
 
@@ -153,13 +171,11 @@ def _outside(candidate: Candidate, limits: Limits, now: datetime) -> SkipReason 
 
 def facts(candidate: Candidate) -> dict[str, object]:
     """The values of `FIELDS` for one customer."""
-    return {
-        **candidate.features,
-        "language": candidate.language,
-        "city": candidate.city,
-        "country": candidate.country,
-        "segment": candidate.segment,
-    }
+    own = (
+        *("language", "gender", "birth_date", "address", "postcode", "city"),
+        *("country", "phone", "segment", "attributes", "preferences"),
+    )
+    return candidate.features | {name: getattr(candidate, name) for name in own}
 
 
 def _pick_channel(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from core.model import Channel, ConsentState, DeliveryState, Owner
+from core.model import Channel, ConsentState, DeliveryState, IdentityKind, Owner
 from storage import installation
 from storage.customers import ALL_TOPICS
+from storage.dialect import json_keys
 from storage.schema import (
     campaign_runs,
     consents,
@@ -82,6 +83,12 @@ class Candidate:
     messages_of_campaign: int = 0
     has_open_conversation: bool = False
     last_low_score_at: datetime | None = None
+    gender: str | None = None
+    birth_date: date | None = None
+    address: str | None = None
+    postcode: str | None = None
+    phone: str | None = None
+    preferences: dict[str, Any] = field(default_factory=dict)
 
 
 def customer_ids(
@@ -140,6 +147,7 @@ def candidates(
         )
     in_conversation = _open_conversations(connection, ids)
     low_scores = _low_scores(connection, ids)
+    phones = _phones(connection, ids)
     found = {
         row.id: Candidate(
             customer_id=row.id,
@@ -157,6 +165,12 @@ def candidates(
             messages_of_campaign=own_pressure.get(row.id, 0),
             has_open_conversation=row.id in in_conversation,
             last_low_score_at=low_scores.get(row.id),
+            gender=row.gender,
+            birth_date=row.birth_date,
+            address=row.address,
+            postcode=row.postcode,
+            phone=phones.get(row.id),
+            preferences=row.preferences,
         )
         for row in connection.execute(_profile_query(ids))
     }
@@ -202,6 +216,11 @@ def _profile_query(ids: Sequence[int]) -> Any:
             customers.c.language,
             customers.c.city,
             customers.c.country,
+            customers.c.gender,
+            customers.c.birth_date,
+            customers.c.address,
+            customers.c.postcode,
+            customers.c.preferences,
             customers.c.attributes,
             segments.c.key.label("segment"),
             segments.c.name.label("segment_name"),
@@ -255,6 +274,19 @@ def _addresses(
         if current is None or (not _usable(current) and _usable(address)):
             channels[Channel(row.kind)] = address
     return found
+
+
+def _phones(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """The first telephone of each, as it was typed."""
+    rows = connection.execute(
+        select(identities.c.customer_id, identities.c.typed)
+        .where(
+            identities.c.customer_id.in_(ids),
+            identities.c.kind == IdentityKind.PHONE,
+        )
+        .order_by(identities.c.place.desc(), identities.c.id.desc())
+    )
+    return {row.customer_id: row.typed for row in rows}
 
 
 def _usable(address: Address) -> bool:
@@ -355,3 +387,11 @@ def _low_scores(connection: Connection, ids: Sequence[int]) -> dict[int, datetim
         .group_by(feedback.c.customer_id)
     )
     return {row.customer_id: row.at for row in rows}
+
+
+def open_names(connection: Connection) -> dict[str, set[str]]:
+    """The names of all attributes and preferences that any customer has."""
+    return {
+        column.name: set(connection.scalars(json_keys(connection, column)))
+        for column in (customers.c.attributes, customers.c.preferences)
+    }

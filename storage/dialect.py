@@ -11,10 +11,12 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Column,
     Connection,
     DateTime,
     Engine,
     Integer,
+    Select,
     String,
     Table,
     TypeDecorator,
@@ -22,7 +24,9 @@ from sqlalchemy import (
     event,
     func,
     make_url,
+    select,
     text,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -91,6 +95,14 @@ def earlier(connection: Connection, moment: Any, by: timedelta) -> Any:
     # SQLite computes to the millisecond; the rest is the form of `utc_text`.
     form = "%Y-%m-%dT%H:%M:%f000Z"
     return func.strftime(form, moment, f"-{seconds} seconds", type_=String)
+
+
+def json_keys(connection: Connection, column: Column[Any]) -> Select[tuple[str]]:
+    """A query for all names that the objects in a column of JSON have."""
+    if connection.dialect.name == "postgresql":
+        return select(func.jsonb_object_keys(column)).distinct()
+    each = func.json_each(column).table_valued("key")
+    return select(each.c.key).select_from(column.table.join(each, true())).distinct()
 
 
 def skip_locked(connection: Connection, query: Any, table: Table) -> Any:

@@ -117,3 +117,28 @@ def test_a_broken_note_of_the_base_is_told(rapport: Rapport, templates: Path) ->
     assert ended.code == 1
     assert "(found: two)" in ended.err
     assert "Pull it again" in ended.err
+
+
+def test_a_field_that_no_condition_knows_is_refused(
+    rapport: Rapport, templates: Path
+) -> None:
+    file = pull(rapport, templates) / "campaign.yaml"
+    file.write_text(f"{file.read_text()}\nwhere: total_spend > 100\n", encoding="utf-8")
+
+    ended = push(rapport, templates)
+
+    assert ended.code != 0
+    assert "Did you mean `total_spent`?" in ended.err
+
+
+def test_an_attribute_that_nobody_has_is_told_at_the_push(
+    rapport: Rapport, templates: Path
+) -> None:
+    file = pull(rapport, templates) / "campaign.yaml"
+    words = "where: attributes.points > 100"
+    file.write_text(f"{file.read_text()}\n{words}\n", encoding="utf-8")
+
+    ended = push(rapport, templates)
+
+    assert ended.code == 0, ended.err
+    assert "no customer has `attributes.points` yet" in ended.err

@@ -17,8 +17,8 @@ from content.campaign import (
     StopIf,
     parse_campaign,
 )
+from content.condition import FieldKind
 from content.notation import Cap, QuietHours
-from content.where import FieldKind
 from core.errors import CampaignError
 from core.model import Channel, OnUncertain
 

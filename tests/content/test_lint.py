@@ -2,8 +2,9 @@
 
 import pytest
 
+from content.condition import FieldKind
 from content.files import CampaignSource
-from content.lint import Severity, lint
+from content.lint import Severity, lint, unknown_names
 
 DEFINITION = "campaign: hello\ntitle: H\ntopic: news\nchannel: [email, telegram]\n"
 GOOD = {
@@ -21,6 +22,56 @@ def findings(**changes):
     changed = {name.replace("__", "."): text for name, text in changes.items()}
     files = {k: v for k, v in {**GOOD, **changed}.items() if v is not None}
     return lint(CampaignSource("hello", files))
+
+
+FIELDS = {"attributes.*": FieldKind.OPEN, "city": FieldKind.TEXT}
+KNOWN = {"attributes": {"loyalty_points", "plan"}, "preferences": set()}
+
+
+def unknown(**changes):
+    changed = {name.replace("__", "."): text for name, text in changes.items()}
+    source = CampaignSource("hello", {**GOOD, **changed})
+    return [str(each) for each in unknown_names(source, FIELDS, KNOWN)]
+
+
+def test_an_attribute_that_nobody_has_is_told_with_the_nearest():
+    chat = '{{ customer.attributes.loyality_points | default("0") }} /stop'
+
+    (finding,) = unknown(chat__txt=chat)
+
+    assert finding.startswith("hello/chat.txt: warning: no customer has")
+    assert "Did you mean `loyalty_points`?" in finding
+
+
+def test_a_condition_may_name_attributes_that_nobody_has_yet():
+    where = "where: attributes.'shoe size' > 40 and attributes.plan = 'gold'\n"
+
+    assert unknown(campaign__yaml=DEFINITION + where) == [
+        "hello/campaign.yaml: warning: no customer has `attributes.shoe size` yet"
+    ]
+
+
+def test_attributes_that_somebody_has_are_no_finding():
+    body = '{{ customer.attributes.plan | default("") }} {{ links.unsubscribe }}'
+
+    assert unknown(body__txt=body) == []
+
+
+def test_a_condition_is_checked_where_its_fields_are_known():
+    definition = DEFINITION + "where: cty = 'Bonn'\n"
+    source = CampaignSource("hello", {**GOOD, "campaign.yaml": definition})
+
+    (finding,) = lint(source, FIELDS)
+
+    assert finding.line == 5
+    assert "Did you mean `city`?" in finding.message
+
+
+def test_an_attribute_may_be_empty_and_wants_a_default():
+    (finding,) = findings(chat__txt="{{ customer.attributes.plan }} /stop")
+
+    assert finding.severity is Severity.WARNING
+    assert "`customer.attributes.plan` is empty for some" in finding.message
 
 
 def test_a_good_campaign_has_no_finding():

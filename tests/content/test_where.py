@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from content.where import (
+from content.condition import (
     Among,
     And,
     Between,
@@ -18,8 +18,8 @@ from content.where import (
     evaluate,
     fields_of,
     matches,
-    parse,
 )
+from content.where import parse
 from core.errors import CampaignError
 
 NOW = datetime(2026, 3, 15, 10, tzinfo=UTC)
@@ -149,3 +149,85 @@ def test_tells_which_fields_it_reads():
     condition = parse("subscribed and not (city = 'x' or city is null)", FIELDS)
 
     assert fields_of(condition) == {"subscribed", "city"}
+
+
+# --- values that nobody declared ------------------------------------------------------
+
+OPEN = {"attributes.*": FieldKind.OPEN, "city": FieldKind.TEXT}
+ATTRIBUTES = {
+    "points": "1250",
+    "plan": "gold",
+    "renews": "2026-03-10",
+    "opened": "2026-03-10T08:00:00+01:00",
+    "vip": "yes",
+    "code": "007",
+    "Shoe size": "42.5",
+    "会员": "金",
+    "empty": "",
+    "years": 7,
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        # A number: the text is read as one.
+        ("attributes.points > 999", True),
+        ("attributes.points between 1000 and 1250", True),
+        ("attributes.points = 1250.0", True),
+        ("attributes.years >= 7", True),
+        ("attributes.code = 7", True),
+        # A text stays as it was written.
+        ("attributes.code = '7'", False),
+        ("attributes.plan = 'gold'", True),
+        ("attributes.plan in ('silver', 'gold')", True),
+        ("attributes.plan in ('silver', 'bronze')", False),
+        # A date, and days since it.
+        ("attributes.renews < '2026-03-11'", True),
+        ("attributes.opened = '2026-03-10'", True),
+        ("days_since(attributes.renews) = 5", True),
+        ("attributes.vip = true", True),
+        ("attributes.'Shoe size' > 42", True),
+        ("attributes.会员 = '金'", True),
+        # What can't be compared is unknown, and so is its opposite.
+        ("attributes.plan > 3", None),
+        ("not (attributes.plan > 3)", None),
+        ("attributes.plan in (3, 4)", None),
+        ("attributes.points > '2026-01-01'", None),
+        ("attributes.plan = false", None),
+        ("days_since(attributes.plan) > 3", None),
+        ("attributes.nothing = 'gold'", None),
+        ("attributes.nothing is null", True),
+        ("attributes.empty is null", True),
+        ("attributes.plan is not null", True),
+    ],
+)
+def test_an_open_value_is_read_as_what_it_is_compared_with(words, expected):
+    condition = parse(words, OPEN)
+
+    assert evaluate(condition, {"attributes": ATTRIBUTES}, NOW) is expected
+
+
+def test_a_customer_without_any_open_values_is_unknown():
+    assert evaluate(parse("attributes.plan = 'gold'", OPEN), {}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("attributes.plan > 'gold'", "order is among numbers, or dates"),
+        ("attributes.plan between 'a' and 'b'", "order is among numbers, or dates"),
+        ("attributes.plan", "a comparison"),
+        ("attribute.plan = 'gold'", "unknown field"),
+        ("attributes = 'gold'", "unknown field"),
+    ],
+)
+def test_an_open_field_that_can_not_be_compared_so_is_refused(words, message):
+    with pytest.raises(CampaignError, match=message):
+        parse(words, OPEN)
+
+
+def test_the_fields_of_a_condition_have_their_bare_names():
+    condition = parse("attributes.'Shoe size' > 42 and city = 'Bonn'", OPEN)
+
+    assert fields_of(condition) == {"attributes.Shoe size", "city"}

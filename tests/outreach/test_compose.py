@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -92,6 +93,33 @@ async def test_writes_what_is_known_of_customer_and_shop(house: House) -> None:
     # Noon by the clocks of Berlin, where the shop is.
     assert "Linden 03.03.2026 12:00" in mail.text
     assert (mail.address, mail.subject) == (FIRST, "Hello Ann 1")
+
+
+async def test_writes_what_a_file_told_of_the_customer(house: House) -> None:
+    house.people(1)
+    told = {
+        "birth_date": date(1986, 3, 4),
+        "gender": "female",
+        "address": "Main St 1",
+        "postcode": "10115",
+        "attributes": {"Shoe size": "42", "items": "cup"},
+        "preferences": {"newsletter": "weekly"},
+    }
+    house.write(lambda c: c.execute(update(schema.customers).values(told)))
+    words = (
+        "{{ customer.age }} {{ customer.gender }} {{ customer.postcode }}"
+        " {{ customer.address }} {{ customer.birth_date | date('%d.%m.%Y') }}"
+        ' {{ customer.attributes["Shoe size"] }} {{ customer.attributes.items }}'
+        " {{ customer.preferences.newsletter }}"
+        ' {{ customer.attributes.nothing | default("none") }}'
+        ' {{ customer.phone | default("no phone") }} {{ links.unsubscribe }}'
+    )
+
+    mail = await envelope_of(house, campaign(body=words))
+
+    # The birthday is tomorrow.
+    expected = "39 female 10115 Main St 1 04.03.1986 42 cup weekly none no phone"
+    assert mail.text.startswith(expected)
 
 
 async def test_a_promotion_can_be_left_with_one_click(house: House) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -260,14 +260,39 @@ def test_obeys_the_condition_of_a_campaign(words: str, sends: bool) -> None:
 
 
 def test_a_condition_reads_what_is_known_of_the_customer() -> None:
-    assert facts(ANN) == {
-        "recency_days": 40.0,
-        "frequency": 3,
-        "language": "en",
-        "city": "Berlin",
-        "country": "DE",
-        "segment": "at-risk",
-    }
+    found = facts(ANN)
+
+    assert (found["recency_days"], found["frequency"]) == (40.0, 3)
+    assert (found["city"], found["segment"]) == ("Berlin", "at-risk")
+
+
+@pytest.mark.parametrize(
+    ("words", "sends"),
+    [
+        ("gender = 'female' and postcode = '10115'", True),
+        ("address = 'Main St 1' and phone is not null", True),
+        ("birth_date < '1990-01-01'", True),
+        ("days_since(birth_date) < 3650", False),
+        ("preferences.newsletter = 'weekly'", True),
+        ("attributes.points >= 100 and attributes.plan = 'gold'", True),
+        ("attributes.points >= 1000", False),
+        ("attributes.nothing = 1", False),
+    ],
+)
+def test_what_a_file_told_of_a_customer_can_be_asked(words: str, sends: bool) -> None:
+    told = replace(
+        ANN,
+        gender="female",
+        birth_date=date(1985, 6, 1),
+        address="Main St 1",
+        postcode="10115",
+        phone="+49 30 1",
+        preferences={"newsletter": "weekly"},
+        attributes={"points": "120", "plan": "gold"},
+    )
+    limits = replace(LIMITS, where=parse(words, FIELDS))
+
+    assert isinstance(decision(told, limits), Send) is sends
 
 
 # --- the hold-out ---------------------------------------------------------------------

@@ -189,6 +189,36 @@ def test_candidates_come_in_the_order_asked_for(database: Database, ann: int) ->
     assert [each.customer_id for each in found] == [bob, ann]
 
 
+def test_a_candidate_has_the_fields_and_the_first_phone(
+    database: Database, ann: int
+) -> None:
+    told = {"gender": "female", "postcode": "10115", "preferences": {"size": "M"}}
+    mine = update(table).where(table.c.id == ann).values(told)
+    database.write_now(TEST, lambda c: c.execute(mine))
+    for place, number in ((1, "+49 30 1"), (0, "+49 30 2")):
+        phone = {"kind": "phone", "value": number, "typed": number, "place": place}
+        add(database, identities, customer_id=ann, created_at=NOW, **phone)
+
+    found = seen(database, ann)
+
+    assert (found.gender, found.postcode) == ("female", "10115")
+    assert (found.preferences, found.phone) == ({"size": "M"}, "+49 30 2")
+
+
+def test_the_names_of_all_attributes_are_known(database: Database, ann: int) -> None:
+    bob = database.write_now(TEST, lambda c: new_customer(c, "bob@shop.example"))
+    told = {ann: {"plan": "gold", "会员": "1"}, bob: {"plan": "", "Shoe size": "42"}}
+    for customer, attributes in told.items():
+        mine = update(table).where(table.c.id == customer)
+        work = mine.values(attributes=attributes)
+        database.write_now(TEST, lambda c, w=work: c.execute(w))
+
+    assert database.read_now(audience.open_names) == {
+        "attributes": {"plan", "会员", "Shoe size"},
+        "preferences": set(),
+    }
+
+
 def test_nobody_is_asked_for(database: Database) -> None:
     assert database.read_now(lambda c: audience.candidates(c, [], ASKING)) == []
 
