@@ -37,8 +37,10 @@ TEMPLATES = ROOT / "templates"
 STDIN = "-"
 EXIT_OK, EXIT_PROBLEM, EXIT_REJECTS, EXIT_INTERRUPTED = 0, 1, 3, 130
 
-# While the program serves, no write may hold the database for longer than 50 ms.
-WRITE_SECONDS = 0.03
+# While the program serves, no write may hold the database for longer than 50 ms. On
+# SQLite all others wait meanwhile, and a checkpoint may come on top.
+WRITE_SECONDS = 0.025
+WRITE_SECONDS_POSTGRESQL = 0.035
 LINES_MAX = 10_000
 
 
@@ -140,6 +142,9 @@ class _Copying:
         self._row = row
         self._table = table
         self._report = report
+        self._wanted_seconds = (
+            WRITE_SECONDS if database.is_sqlite else WRITE_SECONDS_POSTGRESQL
+        )
 
     def run(self, reader: Any, rejects: Path) -> None:
         row, table = self._row, self._table
@@ -151,7 +156,7 @@ class _Copying:
             writer.adds = True
             corrected.skip = self._database.read_now(_CorrectedBefore)
         # Much smaller ones than the first would cost more than they hold up.
-        least = max(1, reader.batch_lines // 4)
+        least = max(1, reader.batch_lines // 2)
         for batch in reader.batches(before.position):
             origins = corrected.origins(batch.position) if corrected else {}
             if corrected is not None and corrected.skipped:
@@ -159,7 +164,9 @@ class _Copying:
                 corrected.skipped = 0
             left_out.add(batch.rejects, origins)
             seconds = self._write(writer, batch, origins)
-            reader.batch_lines = _next_size(reader.batch_lines, seconds, least)
+            reader.batch_lines = _next_size(
+                reader.batch_lines, seconds, self._wanted_seconds, least
+            )
             if self._report is not None:
                 rows = writer.progress.rows_read - before.rows_read
                 self._report(Step(rows, table.bytes_read, table.size))
@@ -199,11 +206,11 @@ def defaults(settings: Settings, begun_at: datetime) -> FileDefaults:
     return FileDefaults(settings.shop.currency, settings.shop.timezone, today)
 
 
-def _next_size(lines: int, seconds: float, least: int) -> int:
+def _next_size(lines: int, seconds: float, wanted_seconds: float, least: int) -> int:
     """As many lines as the wanted time holds; at most twice as many as before."""
     if seconds <= 0:
         return lines
-    wanted = lines * min(2.0, WRITE_SECONDS / seconds)
+    wanted = lines * min(2.0, wanted_seconds / seconds)
     return max(least, min(LINES_MAX, int(wanted)))
 
 

@@ -28,7 +28,7 @@ from storage.ingest_products import write_products
 from storage.ingest_rates import write_rates
 
 # How large the first batches are; the next ones follow the time that these took.
-FIRST_ORDER_LINES = 1000
+FIRST_ORDER_LINES = 2000
 FIRST_ROWS = 25
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql
 
 from core.records import RecordKind
@@ -34,6 +34,24 @@ def newest_prices(connection: Connection, import_id: int) -> list[Price]:
     -------
     Rows for `save_prices`: price in minor units, currency, product id.
     """
+    newest = (
+        _newest_postgresql
+        if connection.dialect.name == "postgresql"
+        else _newest_sqlite
+    )
+    told = _told(connection)
+    return [
+        ((2 * amount + quantity) // (2 * quantity), currency, key)
+        for key, amount, quantity, currency in newest(connection, import_id)
+        if key not in told
+    ]
+
+
+# Product, amount, quantity, currency.
+_Sale: TypeAlias = tuple[int, int, int, str]
+
+
+def _newest_postgresql(connection: Connection, import_id: int) -> Iterable[_Sale]:
     query = (
         select(
             order_lines.c.product_id,
@@ -48,25 +66,37 @@ def newest_prices(connection: Connection, import_id: int) -> list[Price]:
             order_lines.c.amount_minor > 0,
             order_lines.c.quantity > 0,
         )
-    )
-    if connection.dialect.name == "postgresql":
-        query = query.ext(postgresql.distinct_on(order_lines.c.product_id)).order_by(
+        .ext(postgresql.distinct_on(order_lines.c.product_id))
+        .order_by(
             order_lines.c.product_id,
             orders.c.ordered_at.desc(),
             orders.c.id.desc(),
             order_lines.c.line_no.desc(),
         )
-    else:
-        # SQLite takes the other columns from the row that has the maximum.
-        place = orders.c.ordered_at, orders.c.id, order_lines.c.line_no
-        newest = func.max(func.printf("%s %020d %09d", *place))
-        query = query.add_columns(newest).group_by(order_lines.c.product_id)
-    told = _told(connection)
-    return [
-        ((2 * row.amount_minor + row.quantity) // (2 * row.quantity), row[3], row[0])
-        for row in connection.execute(query)
-        if row[0] not in told
-    ]
+    )
+    return map(tuple, connection.execute(query))
+
+
+def _newest_sqlite(connection: Connection, import_id: int) -> Iterable[_Sale]:
+    """SQLite would sort all lines in memory; read in their order, they need none."""
+    driver: Any = connection.connection.driver_connection
+    seen: dict[int, str] = {}
+    found: dict[int, _Sale] = {}
+    for key, at, amount, quantity, currency in driver.execute(_LINES, (import_id,)):
+        # Of equal moments the later order, and its later line, counts.
+        if at >= seen.get(key, ""):
+            seen[key] = at
+            found[key] = key, amount, quantity, currency
+    return found.values()
+
+
+_LINES = """
+SELECT l.product_id, o.ordered_at, l.amount_minor, l.quantity, o.currency
+FROM orders AS o CROSS JOIN order_lines AS l ON l.order_id = o.id
+WHERE o.import_id = ? AND l.product_id IS NOT NULL
+AND l.amount_minor > 0 AND l.quantity > 0
+ORDER BY o.id, l.line_no
+"""
 
 
 def save_prices(connection: Connection, row: Import, prices: Sequence[Price]) -> None:

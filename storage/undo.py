@@ -46,7 +46,7 @@ from storage.undo_made import Undoing, remove, remove_made
 from storage.undo_rows import restore_rows
 
 # No write may hold the database for longer than 50 ms while the program serves.
-WRITE_SECONDS = 0.03
+WRITE_SECONDS = 0.02
 FIRST_ROWS, ROWS_MAX = 50, 2000
 
 # Rows that the import made, in this order: what points at others goes before them.
@@ -92,7 +92,7 @@ def undo_import(
 
     Raises
     ------
-    DataError : there is no such import
+    DataError : there is no such import, or what it changed is no longer kept
     """
     row = database.write_now(actor, lambda c: _begin(c, import_id))
     if row.state is ImportState.UNDONE:
@@ -116,6 +116,15 @@ def _begin(connection: Connection, import_id: int) -> Import:
         raise DataError(Problem("no such import", str(import_id), hint=hint))
     if row.state is ImportState.UNDONE:
         return row
+    dropped = select(imports.c.journal_dropped_at).where(imports.c.id == import_id)
+    if (since := connection.scalar(dropped)) is not None:
+        hint = f"`privacy.import_undo_days` ended on {since:%Y-%m-%d}."
+        problem = Problem(
+            "what this import changed is no longer kept: it can't be undone",
+            str(import_id),
+            hint=hint,
+        )
+        raise DataError(problem)
     connection.execute(
         update(imports)
         .where(imports.c.id == import_id)
