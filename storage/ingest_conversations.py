@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, update
+from sqlalchemy import Column, Connection, bindparam, delete, select, update
 
 from core.model import EpisodeEnd, Owner, Sender
 from core.records import ConversationRecord
-from storage.bulk import LOOKUP_VALUES, insert_rows, lookup, moment_value, new_ids
+from storage.bulk import LOOKUP_VALUES, insert_rows, moment_value, new_ids
 from storage.database import actor_of
 from storage.episodes import EventKind
 from storage.import_journal import changed, named
@@ -184,30 +185,50 @@ def _stored(
     connection: Connection, row: Import, names: Iterable[str]
 ) -> dict[str, dict[str, Any]]:
     """Known episodes with all that belongs to them, as the journal keeps them."""
-    ours = episodes.c.source_id == row.source_id
-    rows = lookup(connection, episodes.c.external_id, names, list(episodes.c), ours)
-    found = {each.external_id: dict(each._mapping) for each in rows}
-    by_id = {each["id"]: each for each in found.values()}
-    by_talk = {each["conversation_id"]: each for each in found.values()}
-    for each in found.values():
+    known = _rows(connection, _KNOWN, names, source=row.source_id)
+    found = {each["external_id"]: each for each in known}
+    if not found:
+        return found
+    by_id = {each["id"]: each for each in known}
+    by_talk = {each["conversation_id"]: each for each in known}
+    for each in known:
         each |= {"log": [], "handled": [], "rated": None}
-    for talk in _rows(connection, conversations, "id", by_talk):
+    for talk in _rows(connection, _TALKS, by_talk):
         by_talk[talk["id"]]["talk"] = talk
-    for event in _rows(connection, conversation_events, "episode_id", by_id):
+    for event in _rows(connection, _LOGS, by_id):
         by_id[event["episode_id"]]["log"].append(event)
-    for interval in _rows(connection, handling_intervals, "episode_id", by_id):
+    for interval in _rows(connection, _INTERVALS, by_id):
         by_id[interval["episode_id"]]["handled"].append(interval)
-    for rating in _rows(connection, feedback, "episode_id", by_id):
+    for rating in _rows(connection, _RATINGS, by_id):
         by_id[rating["episode_id"]]["rated"] = rating
     return found
 
 
 def _rows(
-    connection: Connection, table: Table, key: str, wanted: Iterable[int]
+    connection: Connection, query: Any, wanted: Iterable[Any], **values: Any
 ) -> list[dict[str, Any]]:
-    found = lookup(connection, table.c[key], wanted, list(table.c))
-    rows = [dict(each._mapping) for each in found]
-    return sorted(rows, key=lambda each: int(each["id"]))
+    found: list[dict[str, Any]] = []
+    left = iter(wanted)
+    while part := list(islice(left, LOOKUP_VALUES)):
+        rows = connection.execute(query, {"wanted": part} | values)
+        found += [dict(each) for each in rows.mappings()]
+    return found
+
+
+def _all_of(column: Column[Any]) -> Any:
+    """Rows of one of many keys; made once, for it takes longer than it runs."""
+    table = column.table
+    among = column.in_(bindparam("wanted", expanding=True))
+    return select(table).where(among).order_by(table.c.id)
+
+
+_KNOWN = _all_of(episodes.c.external_id).where(
+    episodes.c.source_id == bindparam("source")
+)
+_TALKS = _all_of(conversations.c.id)
+_LOGS = _all_of(conversation_events.c.episode_id)
+_INTERVALS = _all_of(handling_intervals.c.episode_id)
+_RATINGS = _all_of(feedback.c.episode_id)
 
 
 # --- new ones -------------------------------------------------------------------------

@@ -66,18 +66,18 @@ def staff_of(
     if not wanted:
         return {}
     known: dict[str, int] = {}
-    rows = connection.execute(
-        select(staff.c.id, staff.c.email, staff.c.name).order_by(
-            staff.c.active.desc(), staff.c.id
-        )
-    )
-    for key, email, name in rows:
+    for key, email, name in connection.execute(_STAFF_IN_ORDER):
         known.setdefault(email, key)
         known.setdefault(name.strip().casefold(), key)
     found = {name: known.get(name.strip().casefold()) for name in wanted}
     new = list(dict.fromkeys(n.strip().casefold() for n, k in found.items() if not k))
     known |= _add_staff(connection, row, new, wanted, now)
     return {name: known[name.strip().casefold()] for name in wanted}
+
+
+_STAFF_IN_ORDER = select(staff.c.id, staff.c.email, staff.c.name).order_by(
+    staff.c.active.desc(), staff.c.id
+)
 
 
 def _add_staff(
