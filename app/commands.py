@@ -229,6 +229,8 @@ def bring_back(settings: Settings, file: Path, *, only_check: bool) -> None:
     say(f"{sum(done.contents.rows.values()):,} rows are back.")
     if done.replaced is not None:
         say(f"What was there before is kept as {done.replaced}")
+    if done.erased_again:
+        say(f"{done.erased_again} customers who were erased since are erased again.")
     if done.paused_runs:
         say(f"{done.paused_runs} runs are paused: look before you resume them.")
 

@@ -172,7 +172,13 @@ class _Work:
             make_sender(program, composer, self._channels),
             ScheduleClock(database, clock, new_holder(), seconds),
             JobRunner(database, clock, config, seconds),
-            Housekeeper(database, clock, hours),
+            Housekeeper(
+                database,
+                clock,
+                hours,
+                program.settings.privacy,
+                program.data_directory,
+            ),
             SourceWatch(program),
         )
         self._tasks: list[asyncio.Task[None]] = []

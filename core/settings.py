@@ -292,6 +292,18 @@ class Collect(Section):
     alert_email: str = ""
 
 
+class Privacy(Section):
+    """After how many days what is kept of people goes; 0 keeps it for ever."""
+
+    inbox_days: int = Field(90, ge=0)
+    message_days: int = Field(730, ge=0)
+    utterance_days: int = Field(365, ge=0)
+    file_days: int = Field(90, ge=0)
+    import_undo_days: int = Field(90, ge=0)
+    audit_days: int = Field(1095, ge=0)
+    silent_customer_days: int = Field(0, ge=0)
+
+
 class Schedule(Section):
     """When the pipeline runs by itself, in the shop's time zone."""
 
@@ -327,6 +339,7 @@ class Settings(BaseSettings):
     clean: Clean = Clean()
     analysis: Analysis = Analysis()
     matching: Matching = Matching()
+    privacy: Privacy = Privacy()
     schedule: Schedule = Schedule()
     log: Log = Log()
 

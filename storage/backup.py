@@ -17,6 +17,7 @@ from core.errors import DataError, Problem, RapportError, SchemaOutdated
 from core.model import RunState, system
 from storage import postgresql_backup, runs, sqlite_backup
 from storage.archive import Contents, fsync_folder
+from storage.carried import Carried, carried, carry_over
 from storage.database import Database, corrupt, open_database, sqlite_code
 from storage.dialect import SQLITE_CORRUPT_CODES, sqlite_file
 from storage.migrate import (
@@ -47,6 +48,8 @@ class Restored:
     contents: Contents
     replaced: Path | None
     paused_runs: int
+    # Customers who were erased since the backup, and are again.
+    erased_again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def restore(
 
     What was sent since the backup is forgotten: running runs are paused, and
     schedules begin anew, so that nothing goes out twice without a person's word. A
-    backup of an older schema is brought up to date on the way.
+    backup of an older schema is brought up to date on the way. Whoever was erased
+    since, as far as the replaced database can tell, is erased again.
 
     Raises
     ------
@@ -160,15 +164,17 @@ def _restore_sqlite(
     target: Path, file: Path, contents: Contents, now: datetime, running: Sequence[str]
 ) -> Restored:
     _refuse_open(target, now, running)
+    known = _carried(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.restoring")
     sqlite_backup.take(file, part)
     with open_database(f"sqlite:///{part}") as database:
         migrate(database)
         paused = database.write_now(RESTORE, lambda c: _settle(c, now))
+        erased = database.write_now(RESTORE, lambda c: carry_over(c, known, now))
     kept = target.with_name(f"{target.name}.before-restore-{_stamp(now)}")
     replaced = sqlite_backup.swap(part, target, kept)
-    return Restored(contents, kept if replaced else None, paused)
+    return Restored(contents, kept if replaced else None, paused, erased)
 
 
 def _restore_postgresql(
@@ -177,11 +183,29 @@ def _restore_postgresql(
     with open_database(url) as database:
         database.read_now(lambda c: _refuse_running(c, now, running))
 
-        def work(connection: Connection) -> int:
+        def work(connection: Connection) -> Restored:
+            is_ours = inspect(connection).has_table(leases.name)
+            newest = is_ours and revision(connection) == newest_revision()
+            known = carried(connection) if newest else None
             postgresql_backup.load(connection, file)
-            return _settle(connection, now)
+            paused = _settle(connection, now)
+            erased = carry_over(connection, known, now)
+            return Restored(contents, None, paused, erased)
 
-        return Restored(contents, None, database.write_now(RESTORE, work))
+        return database.write_now(RESTORE, work)
+
+
+def _carried(target: Path) -> Carried | None:
+    """What the file tells that is to be replaced; None where it can't."""
+    if not target.exists():
+        return None
+    try:
+        with open_database(f"sqlite:///{target}") as database:
+            check_version(database)
+            return database.read_now(carried)
+    except (RapportError, DatabaseError):
+        # It may be damaged, or of an old version: that is why it is replaced.
+        return None
 
 
 def _refuse_open(target: Path, now: datetime, running: Sequence[str]) -> None:

@@ -34,7 +34,7 @@ from core.model import (
     Owner,
     SkipReason,
 )
-from storage import changes, customers, installation, schema
+from storage import changes, customers, dialect, installation, schema
 from storage.bulk import lookup
 from storage.conversations import FREED
 from storage.dialect import upsert
@@ -100,7 +100,9 @@ class Erased:
     rows: Mapping[str, int]
 
 
-def erase(connection: Connection, customer_id: int, now: datetime) -> Erased:
+def erase(
+    connection: Connection, customer_id: int, now: datetime, why: str = "asked"
+) -> Erased:
     """Forget a customer, and those who were merged into them, in one transaction.
 
     Parameters
@@ -108,6 +110,8 @@ def erase(connection: Connection, customer_id: int, now: datetime) -> Erased:
     connection : a writing one
     customer_id : of a merged one, the whole person is forgotten
     now : aware
+    why : `asked`; `silent` where nothing was heard for too long; `restored` where they
+        had asked after the backup that was brought back
 
     Returns
     -------
@@ -120,6 +124,13 @@ def erase(connection: Connection, customer_id: int, now: datetime) -> Erased:
     if customers.get(connection, customer_id) is None:
         raise DataError(unknown(customer_id))
     survivor = customers.survivor_of(connection, customer_id)
+    with dialect.overwriting(connection):
+        found = _erase(connection, survivor, now)
+    audit(connection, "customer_erased", "customer", survivor, now, rows=found, why=why)
+    return Erased(survivor, found)
+
+
+def _erase(connection: Connection, survivor: int, now: datetime) -> dict[str, int]:
     ids = customers.ids_of(connection, survivor)
     _remember(connection, ids, now)
     counts: Counter[str] = Counter()
@@ -141,9 +152,7 @@ def erase(connection: Connection, customer_id: int, now: datetime) -> Erased:
     )
     for each in ids:
         changes.record(connection, "customer", each, now, what=ERASED)
-    found = {name: count for name, count in counts.items() if count}
-    audit(connection, "customer_erased", "customer", survivor, now, rows=found)
-    return Erased(survivor, found)
+    return {name: count for name, count in counts.items() if count}
 
 
 def erased_ids(connection: Connection, values: Sequence[str]) -> set[str]:

@@ -62,6 +62,8 @@ imports = Table(
     # they were. Negative where it was taken up again after that.
     moment("totalled_at", required=False),
     Column("totalled_to", Id),
+    # When what it changed was forgotten: since then it can't be undone.
+    moment("journal_dropped_at", required=False),
     UniqueConstraint("source_id", "kind", "file_hash", "mapping_hash"),
 )
 

@@ -10,16 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, select, text, update
+from sqlalchemy import MetaData, delete, select, text, update
 
 from core.errors import DataError, SchemaOutdated
-from core.model import DeliveryState, RunState
+from core.model import Channel, DeliveryState, IdentityKind, RunState
 from storage import backup as backups
 from storage import changes, deliveries, lease, migrate, runs, schedules
 from storage.backup import StillRunning, backup, check, restore, upgrade
+from storage.customers import add_identity, is_suppressed, suppress
 from storage.database import Connection, Database, DatabaseCorrupt, open_database
+from storage.erasure import erase
+from storage.installation import key as installation_key
 from storage.migrate import newest_revision, prepare
-from storage.schema import campaign_runs, customers, jobs, leases, metadata
+from storage.schema import (
+    campaign_runs,
+    customers,
+    identities,
+    installation,
+    jobs,
+    leases,
+    metadata,
+)
 from tests.storage.shop import (
     NOW,
     TEST,
@@ -279,6 +290,88 @@ def test_a_backup_with_a_changed_row_is_damaged(filled: str, tmp_path: Path) -> 
 
 
 # --- SQLite: the file that is replaced ------------------------------------------------
+
+
+# --- who was forgotten since ----------------------------------------------------------
+
+
+def forget_first(connection: Connection) -> None:
+    """Erase customer 1, whose address is another's by now, and suppress somebody."""
+    erase(connection, 1, LATER)
+    suppress(connection, Channel.EMAIL, "stop@shop.example", "opt_out", LATER)
+
+
+def name_in_source(connection: Connection) -> None:
+    kind = IdentityKind.EXTERNAL
+    for key in (1, 2):
+        add_identity(connection, key, kind, f"shop:{key}", NOW)
+        is_one = customers.c.id == key
+        named = update(customers).where(is_one).values(name=f"Zanzibar {key}")
+        connection.execute(named)
+    installation_key(connection, "address")
+
+
+@pytest.fixture
+def named(filled: str) -> str:
+    with open_database(filled) as database:
+        database.write_now(TEST, name_in_source)
+    return filled
+
+
+def test_who_was_erased_since_is_erased_again(named: str, tmp_path: Path) -> None:
+    copy = make_backup(named, tmp_path)
+    with open_database(named) as database:
+        database.write_now(TEST, forget_first)
+
+    done = restore(named, copy, LATER)
+
+    assert done.erased_again == 1
+    words = str(rows_of(named))
+    assert "Zanzibar 1" not in words
+    assert "Zanzibar 2" in words
+
+
+def test_who_is_never_written_to_stays_so(named: str, tmp_path: Path) -> None:
+    copy = make_backup(named, tmp_path)
+    with open_database(named) as database:
+        database.write_now(TEST, forget_first)
+
+    restore(named, copy, LATER)
+
+    with open_database(named) as database:
+        for address in ("stop@shop.example", "planned0@run1.example"):
+            assert database.read_now(
+                lambda c, a=address: is_suppressed(c, Channel.EMAIL, a)
+            )
+
+
+def test_another_customer_of_the_same_number_is_left_alone(
+    named: str, tmp_path: Path
+) -> None:
+    copy = make_backup(named, tmp_path)
+    with open_database(named) as database:
+        database.write_now(
+            TEST,
+            lambda c: c.execute(update(customers).values(created_at=LATER)),
+        )
+        database.write_now(TEST, lambda c: c.execute(delete(identities)))
+        database.write_now(TEST, lambda c: erase(c, 1, LATER))
+
+    assert restore(named, copy, LATER).erased_again == 0
+
+
+def test_a_backup_of_another_installation_is_restored_as_it_is(
+    named: str, tmp_path: Path
+) -> None:
+    copy = make_backup(named, tmp_path)
+    with open_database(named) as database:
+        database.write_now(TEST, forget_first)
+        database.write_now(
+            TEST, lambda c: c.execute(update(installation).values(value=b"x" * 32))
+        )
+
+    assert restore(named, copy, LATER).erased_again == 0
+    assert "Zanzibar 1" in str(rows_of(named))
 
 
 @sqlite_only

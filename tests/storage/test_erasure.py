@@ -17,7 +17,7 @@ from storage.database import Connection, Database
 from storage.erasure import BLANKED, due_for_erasure, erase, erased_ids
 from storage.registry import CHILDREN, CUSTOMER_KEYS, OnErase
 from tests.storage.crowd import crowd
-from tests.storage.shop import NOW, TEST
+from tests.storage.shop import NOW, TEST, sqlite_only
 
 # Stands in every word of the first customer's rows.
 SECRET = "Zanzibar"
@@ -143,6 +143,17 @@ def test_nothing_that_was_said_or_known_is_left(
     left = database.read_now(everything)
     assert SECRET not in left
     assert str(address) not in left
+
+
+@sqlite_only
+def test_the_file_holds_no_word_of_theirs_either(
+    database: Database, people: list[int]
+) -> None:
+    forget(database, people[0])
+    database.close()
+
+    assert database.file is not None
+    assert SECRET.encode() not in database.file.read_bytes()
 
 
 def test_what_happened_stays_without_a_name(

@@ -367,6 +367,9 @@ def upgrade():
             sa.Column("totalled_at", dialect.UtcDateTime(), nullable=True)
         )
         batch_op.add_column(sa.Column("totalled_to", dialect.Id, nullable=True))
+        batch_op.add_column(
+            sa.Column("journal_dropped_at", dialect.UtcDateTime(), nullable=True)
+        )
 
     with op.batch_alter_table("orders", recreate=recreate) as batch_op:
         batch_op.add_column(
