@@ -10,18 +10,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Column, Connection, bindparam, delete, select, update
 
-from core.model import EpisodeEnd, Owner, Sender
+from core.model import Owner
 from core.records import ConversationRecord
 from storage.bulk import LOOKUP_VALUES, insert_rows, moment_value, new_ids
 from storage.database import actor_of
-from storage.episodes import EventKind
 from storage.import_journal import changed, named
 from storage.ingest import Import
 from storage.linked import customers_of, staff_of
@@ -32,6 +31,7 @@ from storage.schema import (
     feedback,
     handling_intervals,
 )
+from storage.told_conversation import RATED, SAID, Told, told_of
 
 Corrected = Counter[str]
 
@@ -42,32 +42,10 @@ _CONVERSATION = (
     *("id", "customer_id", "channel", "address", "owner", "version", "language"),
     *("dialogue", "open", "created_at", "last_message_at"),
 )
-_SAID = ("kind", "topic", "opened_at", "closed_at", "ended", "reopened")
-_EPISODE = ("id", "conversation_id", *_SAID, "source_id", "external_id", "import_id")
+_EPISODE = ("id", "conversation_id", *SAID, "source_id", "external_id", "import_id")
 _EVENT = ("conversation_id", "episode_id", "kind", "actor", "data", "at")
 _HANDLING = ("episode_id", "staff_id", "started_at", "ended_at", "active_at")
-_SCORE = ("score", "given_score", "given_scale", "issue", "comment")
-_RATED = (
-    *("customer_id", "answered_at", *_SCORE, "answered_by", "staff_id", "topic"),
-    "channel",
-)
-_RATING = ("episode_id", "source_id", "import_id", *_RATED)
-
-# kind, actor, data, at
-_Happened = tuple[str, str, dict[str, str], datetime]
-# staff, start, end
-_Handled = tuple[int, datetime, datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What one row of the file comes to."""
-
-    customer_id: int | None
-    episode: tuple[Any, ...]
-    log: tuple[_Happened, ...]
-    handled: tuple[_Handled, ...]
-    rated: tuple[Any, ...] | None
+_RATING = ("episode_id", "source_id", "import_id", *RATED)
 
 
 def write_conversations(
@@ -105,7 +83,7 @@ def write_conversations(
             # Whose it is, a file can't say of the forgotten: it stays where it is.
             customer = stored[name]["talk"]["customer_id"] if name in stored else None
         staff = team.get(record.agent or "")
-        found[name] = _told(said, customer, staff, actor_of(connection))
+        found[name] = told_of(said, customer, staff, actor_of(connection))
     new = {name: each for name, each in found.items() if name not in stored}
     _insert(connection, row, new)
     _renew(connection, row, found, stored)
@@ -117,65 +95,6 @@ def write_conversations(
 def address_of(source: str, external_id: str) -> str:
     """Where an imported conversation stands; nobody can write there."""
     return f"{source}:{external_id}"
-
-
-# --- what a row comes to --------------------------------------------------------------
-
-
-def _told(
-    record: ConversationRecord, customer: int | None, staff: int | None, actor: str
-) -> _Told:
-    episode = tuple(getattr(record, name) for name in _SAID)
-    return _Told(
-        customer,
-        episode,
-        tuple(_log(record, customer, staff, actor)),
-        _handling(record, staff),
-        _rating(record, customer, staff),
-    )
-
-
-def _log(
-    record: ConversationRecord, customer: int | None, staff: int | None, actor: str
-) -> Iterable[_Happened]:
-    said_by = actor if customer is None else f"customer:{customer}"
-    yield EventKind.OPENED, actor, {}, record.opened_at
-    yield EventKind.CUSTOMER_MESSAGE, said_by, {}, record.opened_at
-    if record.first_response_at is not None:
-        replied_by = actor if staff is None else f"staff:{staff}"
-        yield EventKind.AGENT_REPLY, replied_by, {}, record.first_response_at
-    if record.closed_at is not None and record.ended is not None:
-        ended = {"ended": record.ended.value}
-        yield EventKind.CLOSED, actor, ended, record.closed_at
-
-
-def _handling(record: ConversationRecord, staff: int | None) -> tuple[_Handled, ...]:
-    """The time from the first response on; else the time before the close.
-
-    Who gave up before anybody replied was not handled, however long a phone rang.
-    """
-    replied_at = record.first_response_at
-    gone = record.ended is EpisodeEnd.ABANDONED and replied_at is None
-    if staff is None or not record.handling_seconds or gone:
-        return ()
-    took = timedelta(seconds=record.handling_seconds)
-    if replied_at is not None:
-        return ((staff, replied_at, replied_at + took),)
-    if record.closed_at is not None:
-        return ((staff, record.closed_at - took, record.closed_at),)
-    return ()
-
-
-def _rating(
-    record: ConversationRecord, customer: int | None, staff: int | None
-) -> tuple[Any, ...] | None:
-    given = tuple(getattr(record, name) for name in _SCORE)
-    if record.score is None and record.comment is None:
-        return None
-    answered_at = record.closed_at or record.opened_at
-    answered_by = None if staff is None else Sender.AGENT.value
-    about = answered_by, staff, record.topic, record.kind.value
-    return (customer, answered_at, *given, *about)
 
 
 # --- what stands there ----------------------------------------------------------------
@@ -234,7 +153,7 @@ _RATINGS = _all_of(feedback.c.episode_id)
 # --- new ones -------------------------------------------------------------------------
 
 
-def _insert(connection: Connection, row: Import, new: Mapping[str, _Told]) -> None:
+def _insert(connection: Connection, row: Import, new: Mapping[str, Told]) -> None:
     talks = new_ids(connection, conversations, len(new))
     keys = new_ids(connection, episodes, len(new))
     places = dict(zip(new, zip(talks, keys, strict=True), strict=True))
@@ -269,13 +188,13 @@ def _insert(connection: Connection, row: Import, new: Mapping[str, _Told]) -> No
     _insert_ratings(connection, row, rated)
 
 
-def _last(told: _Told) -> datetime:
+def _last(told: Told) -> datetime:
     """When something happened last."""
     return max(at for *_, at in told.log)
 
 
 def _insert_children(
-    connection: Connection, told: Mapping[tuple[int, int], _Told]
+    connection: Connection, told: Mapping[tuple[int, int], Told]
 ) -> None:
     raw = _Raw(connection)
     log, handled = [], []
@@ -317,7 +236,7 @@ class _Raw:
 def _renew(
     connection: Connection,
     row: Import,
-    found: Mapping[str, _Told],
+    found: Mapping[str, Told],
     stored: Mapping[str, dict[str, Any]],
 ) -> None:
     other = {name: each for name, each in stored.items() if _differs(each, found[name])}
@@ -330,14 +249,14 @@ def _renew(
     _rate_anew(connection, row, found, stored)
 
 
-def _differs(stored: Mapping[str, Any], told: _Told) -> bool:
+def _differs(stored: Mapping[str, Any], told: Told) -> bool:
     log = [(e["kind"], e["actor"], e["data"], e["at"]) for e in stored["log"]]
     handled = [
         (i["staff_id"], i["started_at"], i["ended_at"]) for i in stored["handled"]
     ]
     return (
         stored["talk"]["customer_id"] != told.customer_id
-        or tuple(stored[name] for name in _SAID) != told.episode
+        or tuple(stored[name] for name in SAID) != told.episode
         or log != list(told.log)
         or handled != list(told.handled)
     )
@@ -357,7 +276,7 @@ def _clear(connection: Connection, keys: list[int]) -> None:
 
 
 def _update(
-    connection: Connection, row: Import, told: Mapping[tuple[int, int], _Told]
+    connection: Connection, row: Import, told: Mapping[tuple[int, int], Told]
 ) -> None:
     connection.execute(
         _TALK,
@@ -376,7 +295,7 @@ def _update(
         _ANEW,
         [
             {"key": key, "import": row.id}
-            | {f"new_{name}": v for name, v in zip(_SAID, each.episode, strict=True)}
+            | {f"new_{name}": v for name, v in zip(SAID, each.episode, strict=True)}
             for (_, key), each in told.items()
         ],
     )
@@ -385,7 +304,7 @@ def _update(
 def _rate_anew(
     connection: Connection,
     row: Import,
-    found: Mapping[str, _Told],
+    found: Mapping[str, Told],
     stored: Mapping[str, dict[str, Any]],
 ) -> None:
     """Ratings of known conversations; one of a file of ratings stays as it is."""
@@ -399,7 +318,7 @@ def _rate_anew(
         if rating is None:
             first[each["id"]] = told
         elif rating["external_id"] is None and told != tuple(
-            rating[column] for column in _RATED
+            rating[column] for column in RATED
         ):
             other[rating["id"]] = told
             befores.append(rating)
@@ -410,7 +329,7 @@ def _rate_anew(
             _RATED_ANEW,
             [
                 {"key": key, "import": row.id}
-                | {f"new_{name}": v for name, v in zip(_RATED, told, strict=True)}
+                | {f"new_{name}": v for name, v in zip(RATED, told, strict=True)}
                 for key, told in other.items()
             ],
         )
@@ -431,7 +350,7 @@ _ANEW = (
     .where(episodes.c.id == bindparam("key"))
     .values(
         import_id=bindparam("import"),
-        **{name: bindparam(f"new_{name}") for name in _SAID},
+        **{name: bindparam(f"new_{name}") for name in SAID},
     )
 )
 _RATED_ANEW = (
@@ -439,6 +358,6 @@ _RATED_ANEW = (
     .where(feedback.c.id == bindparam("key"))
     .values(
         import_id=bindparam("import"),
-        **{name: bindparam(f"new_{name}") for name in _RATED},
+        **{name: bindparam(f"new_{name}") for name in RATED},
     )
 )

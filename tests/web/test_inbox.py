@@ -8,9 +8,11 @@ import time
 import httpx
 import pytest
 
-from core.model import Role, system
+from core.model import CaseKind, EpisodeEnd, Role, system
+from core.records import ConversationRecord, RecordKind
 from storage import changes
 from storage.erasure import erase
+from tests.storage.importer import NOW, Importer
 from tests.web.site import Site
 
 
@@ -199,3 +201,18 @@ def test_only_the_shop_may_frame_the_chat(talking_site: Site) -> None:
         policy = visitor.get("/chat").headers["content-security-policy"]
 
     assert "frame-ancestors 'self' https://shop.example;" in policy
+
+
+def test_imported_conversation_is_shown_and_cannot_be_taken(talking_site: Site) -> None:
+    ticket = ConversationRecord(
+        *(2, "T1", None, CaseKind.CALL, NOW, NOW, EpisodeEnd.ABANDONED)
+    )
+    Importer(talking_site.database)(RecordKind.CONVERSATIONS, ticket)
+
+    with talking_site.signed_in(Role.AGENT) as agent:
+        page = agent.get("/inbox/1").text
+        answer = agent.post("/inbox/1/take", data={"version": "0"})
+
+    assert "nobody can answer here" in page
+    assert "Take over" not in page
+    assert answer.status_code >= 400
