@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from content.column_profile import Look, Profile, profile
 from content.headers import HeaderWords, Likeness, plain
 from content.mapping import DATES, FIELDS, NUMBERS, REQUIRED
-from content.profile import Look, Profile, profile
 from content.rows import WORD_MAX
 from content.sample import Sample
 from core.records import RecordKind

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from content.column_profile import Profile
 from content.conversations import ENDS, KINDS
 from content.guess import dates_for, decimal_for
 from content.headers import HeaderWords, plain
 from content.mapping import GUESSED, NUMBERS, REST, FileMapping
 from content.mapping_file import read_mapping, shipped_mappings
-from content.profile import Profile
 from content.sample import Finding, Sample
 from content.suggest import Suggestion, no_products, order_prefix
 from content.values import BadValue, truth
