@@ -39,7 +39,7 @@ EXIT_OK, EXIT_PROBLEM, EXIT_REJECTS, EXIT_INTERRUPTED = 0, 1, 3, 130
 
 # While the program serves, no write may hold the database for longer than 50 ms. On
 # SQLite all others wait meanwhile, and a checkpoint may come on top.
-WRITE_SECONDS = 0.025
+WRITE_SECONDS = 0.03
 WRITE_SECONDS_POSTGRESQL = 0.035
 LINES_MAX = 10_000
 
@@ -155,8 +155,8 @@ class _Copying:
         if corrected is not None and row.kind is RecordKind.ORDERS:
             writer.adds = True
             corrected.skip = self._database.read_now(_CorrectedBefore)
-        # Much smaller ones than the first would cost more than they hold up.
-        least = max(1, reader.batch_lines // 2)
+        # Smaller ones than the first would cost more than they hold up.
+        least = reader.batch_lines
         for batch in reader.batches(before.position):
             origins = corrected.origins(batch.position) if corrected else {}
             if corrected is not None and corrected.skipped:
