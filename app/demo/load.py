@@ -51,6 +51,8 @@ ACTOR = system("demo")
 SOURCE = "demo"
 CURRENCY = "EUR"
 ROWS_PER_WRITE = 800
+# As an import writes a thing that somebody likes.
+YES = "yes"
 # No password has such a hash, so nobody signs in with these accounts.
 NO_PASSWORD = "!"  # noqa: S105  the absence of one
 BEFORE_FIRST_RUN = timedelta(days=10)
@@ -130,7 +132,9 @@ class _Loading:
                     *(one.name, one.language, one.gender, one.birth_date),
                     *(one.city, one.country, one.income_minor),
                     None if one.income_minor is None else CURRENCY,
-                    *({}, {}, source, one.created_at, one.created_at),
+                    dict.fromkeys(one.preferences, YES),
+                    dict(one.attributes),
+                    *(source, one.created_at, one.created_at),
                 )
                 for one in self._shop.people
             ),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
 
 from app.demo.names import ORIGINS, WIDE_ORIGINS, Origin
+from app.demo.profile import Profile
 from app.demo.records import Consent, Habit, Identity, Person, Suppression
 from core.model import Channel, ConsentState, IdentityKind
 
@@ -106,6 +107,32 @@ def make_cast(
     consents.sort(key=lambda row: row.at)
     suppressions = tuple(_suppressions(rng, asof, people, cases))
     return Cast(tuple(people), tuple(consents), suppressions, cases)
+
+
+def with_traits(
+    rng: np.random.Generator, people: Sequence[Person], profile: Profile
+) -> tuple[Person, ...]:
+    """The same people with what their trade keeps of them."""
+    draws = rng.random((len(people), len(profile.attributes)))
+    return tuple(
+        replace(
+            person,
+            attributes=tuple(
+                (each.name, word)
+                for each, share in zip(profile.attributes, draw, strict=True)
+                if (word := each.choices[int(share * len(each.choices))])
+            ),
+            preferences=_preferences(rng, profile),
+        )
+        for person, draw in zip(people, draws.tolist(), strict=True)
+    )
+
+
+def _preferences(rng: np.random.Generator, profile: Profile) -> tuple[str, ...]:
+    """None to three of the profile's."""
+    known = profile.preferences
+    chosen = rng.choice(len(known), size=int(rng.integers(0, 4)), replace=False)
+    return tuple(known[place] for place in sorted(chosen.tolist()))
 
 
 def _cases(habits: list[Habit]) -> dict[str, tuple[int, ...]]:

@@ -94,6 +94,9 @@ class Person:
     income_minor: int | None
     created_at: datetime
     identities: tuple[Identity, ...]
+    # What else is known: names with words, and what the person likes.
+    attributes: tuple[tuple[str, str], ...] = ()
+    preferences: tuple[str, ...] = ()
 
     def address(self, kind: IdentityKind) -> str | None:
         """The person's address of this kind, or None."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.demo import team
 from app.demo.arrivals import make_arrivals, trouble_arrivals
-from app.demo.people import Cast, draw_habits, make_cast
+from app.demo.people import Cast, draw_habits, make_cast, with_traits
 from app.demo.profile import Profile, load_profile
 from app.demo.purchases import MAILED_DAYS_AGO, ZONE, first_orders, make_orders
 from app.demo.records import Habit, Mailing, Order, Shop
@@ -55,7 +55,7 @@ def make_shop(
     settings = settings or load_settings()
     profile = profile or load_profile()
     # Parts draw apart from each other, so that a change in one leaves the others.
-    rngs = [np.random.default_rng([seed, part]) for part in range(6)]
+    rngs = [np.random.default_rng([seed, part]) for part in range(7)]
     habits = draw_habits(rngs[0], customers)
     orders = make_orders(rngs[1], asof, habits, profile)
     trouble = trouble_arrivals(rngs[2], asof, orders, profile)
@@ -68,7 +68,7 @@ def make_shop(
         asof=asof,
         profile=profile.key,
         products=profile.catalogue.products,
-        people=cast.people,
+        people=with_traits(rngs[6], cast.people, profile),
         consents=cast.consents,
         suppressions=cast.suppressions,
         orders=orders,

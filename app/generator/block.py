@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from app.demo.arrivals import Arrival, make_arrivals, trouble_arrivals
-from app.demo.people import Cast, draw_habits, make_cast
+from app.demo.people import Cast, draw_habits, make_cast, with_traits
 from app.demo.profile import Profile, load_profile
 from app.demo.purchases import FIRST_CODE, ZONE, first_orders, make_orders
 from app.demo.records import Habit, Order, Person
@@ -27,7 +26,7 @@ BEGUN_DAYS_AGO = 400.0
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The people of a block; homes, attributes and preferences stand by place."""
+    """The people of a block, each with a home at the same place."""
 
     number: int
     asof: datetime
@@ -35,8 +34,6 @@ class Crowd:
     cast: Cast
     people: list[Person]
     homes: list[Home]
-    attributes: list[tuple[str, ...]]
-    preferences: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,50 +88,12 @@ def _crowd(
     firsts: list[datetime],
     chatty: set[int],
 ) -> Crowd:
-    profile, size = load_profile(plan.profile), len(habits)
+    profile = load_profile(plan.profile)
     before = number * BLOCK_CUSTOMERS
     cast = make_cast(plan.rng(number, 3), plan.asof, habits, firsts, chatty, before)
-    people, homes = make_homes(plan.rng(number, 5), cast.people)
-    return Crowd(
-        number,
-        plan.asof,
-        profile,
-        cast,
-        people,
-        homes,
-        list(_attributes(plan.rng(number, 6), profile, size)),
-        list(_preferences(plan.rng(number, 7), profile, size)),
-    )
-
-
-def draw_attributes(rng: np.random.Generator, profile: Profile) -> tuple[str, ...]:
-    """What a customer of this trade has, in the order of the profile."""
-    draws = rng.random(len(profile.attributes))
-    return tuple(
-        attribute.choices[int(draw * len(attribute.choices))]
-        for attribute, draw in zip(profile.attributes, draws, strict=True)
-    )
-
-
-def draw_preferences(rng: np.random.Generator, profile: Profile) -> list[str]:
-    """None to three of the profile's."""
-    many = int(rng.integers(0, 4))
-    chosen = rng.choice(len(profile.preferences), size=many, replace=False)
-    return [profile.preferences[int(place)] for place in sorted(chosen)]
-
-
-def _attributes(
-    rng: np.random.Generator, profile: Profile, size: int
-) -> Iterator[tuple[str, ...]]:
-    for _ in range(size):
-        yield draw_attributes(rng, profile)
-
-
-def _preferences(
-    rng: np.random.Generator, profile: Profile, size: int
-) -> Iterator[str]:
-    for _ in range(size):
-        yield "; ".join(draw_preferences(rng, profile))
+    known = with_traits(plan.rng(number, 6), cast.people, profile)
+    people, homes = make_homes(plan.rng(number, 5), known)
+    return Crowd(number, plan.asof, profile, cast, people, homes)
 
 
 def _by_weekday(rng: np.random.Generator, orders: tuple[Order, ...]) -> list[Order]:

@@ -31,9 +31,11 @@ def customer_sheet(crowd: Crowd) -> Sheet:
     """A row for each customer."""
     sheet = Sheet("customers.csv", customer_columns(crowd.profile))
     wanted = _consents(crowd.cast.consents)
+    names = [attribute.name for attribute in crowd.profile.attributes]
     for place, (person, home) in enumerate(zip(crowd.people, crowd.homes, strict=True)):
-        row = _customer(person, home, crowd.preferences[place], wanted.get(place, {}))
-        sheet.rows.append([*row, *crowd.attributes[place]])
+        known = dict(person.attributes)
+        row = _customer(person, home, wanted.get(place, {}))
+        sheet.rows.append([*row, *(known.get(name, "") for name in names)])
     return sheet
 
 
@@ -65,9 +67,7 @@ def _consents(rows: tuple[Consent, ...]) -> dict[int, dict[Channel, str]]:
     return found
 
 
-def _customer(
-    person: Person, home: Home, preferences: str, consents: dict[Channel, str]
-) -> Row:
+def _customer(person: Person, home: Home, consents: dict[Channel, str]) -> Row:
     return [
         person.code,
         person.name,
@@ -79,7 +79,7 @@ def _customer(
         person.birth_date.isoformat() if person.birth_date else "",
         *(home.address, person.city, home.postcode, person.country),
         *_income(person.income_minor),
-        preferences,
+        "; ".join(person.preferences),
         write(person.created_at),
         consents.get(Channel.EMAIL, ""),
         consents.get(Channel.TELEGRAM, ""),
