@@ -250,7 +250,7 @@ def _score(
     """The pairs of at least this probability."""
     values = equal_values(people, compared)
     bits = pair_bits(people, weights, compared, values)
-    probability = weights.probability(bits.sum(axis=1))
+    probability = weights.probability(bits.sum(axis=1), compared.levels)
     kept = np.flatnonzero(probability >= least_ratio)
     compared = compared.part(kept)
     safe = safety(people, compared, values[kept])

@@ -11,12 +11,14 @@ from analytics.matching_comparison import Compared, value_counts
 from analytics.matching_fields import (
     ADDRESS,
     BIRTH,
+    CITY,
     EMAIL,
     FAMILY,
     GENDER,
     GIVEN,
     ID_PREFIX,
     PHONE,
+    POSTCODE,
     Comparison,
 )
 from analytics.matching_people import People
@@ -46,7 +48,8 @@ def safety(people: People, pairs: Compared, values: np.ndarray) -> Safety:
     A family shares surname, address, phone and often an e-mail address, twins their
     birth date too: there the given names must be the same. Only an id is personal; it
     needs a name or the birth date, and one more agreement, and then forgives an error
-    in any other field.
+    in any other field. With one digit wrong it still supports what agrees in all that
+    names a person: twins may have neighbouring numbers, but not the same given name.
 
     Parameters
     ----------
@@ -55,7 +58,7 @@ def safety(people: People, pairs: Compared, values: np.ndarray) -> Safety:
     values : as `equal_values` returns them
     """
     view = _View(people, pairs, values)
-    same_id, other_id = view.ids()
+    same_id, near_id, other_id = view.ids()
     named = view.among(GIVEN, "exact", "spelling", "similar", "swapped")
     surnamed = view.among(FAMILY, "exact", "spelling", "similar")
     born = view.among(BIRTH, "exact", "swapped")
@@ -63,7 +66,11 @@ def safety(people: People, pairs: Compared, values: np.ndarray) -> Safety:
     contact = view.personal(EMAIL) | view.personal(PHONE)
     agreements = np.sum([named, surnamed, born, lives, contact], axis=0)
     by_id = same_id & (named | surnamed | born) & (agreements >= 2)
-    by_contact = (contact | (born & lives)) & view.among(GIVEN, "exact", "swapped")
+    by_id |= (
+        same_id & born & (view.among(POSTCODE, "exact") | view.among(CITY, "exact"))
+    )
+    same_given = view.among(GIVEN, "exact", "swapped")
+    by_contact = (contact | (born & lives) | (born & near_id)) & same_given
     differ = (
         view.among(GIVEN, "different")
         | view.among(FAMILY, "different")
@@ -95,15 +102,15 @@ class _View:
         found[same] = counts[values[same]] <= PERSONAL_MAXIMUM
         return found
 
-    def ids(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where an id of any kind is the same, and where one is another's."""
-        same = np.zeros(len(self._pairs), dtype=bool)
-        other = same.copy()
+    def ids(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where an id of any kind is the same, nearly, and where one is another's."""
+        same, near, other = np.zeros((3, len(self._pairs)), dtype=bool)
         for each in self._pairs.comparisons:
             if each.field.startswith(ID_PREFIX):
                 same |= self.personal(each)
+                near |= self.among(each, "digit")
                 other |= self.among(each, "different")
-        return same, other
+        return same, near, other
 
 
 class Clusters:

@@ -12,6 +12,8 @@ ID_PREFIX = "id:"
 MISSING = 0
 EXACT = 1
 SAME = " are the same"
+# Of `implied_by`: given name and surname both agree, if only nearly.
+NAMES = "names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,10 @@ EMAIL = Comparison(
     _levels(
         "e-mail addresses",
         exact=("are the same", 0.5, 0.000001),
-        similar=("are nearly the same", 0.2, 0.0001),
+        spelling=("differ by one letter", 0.2, 0.0001),
         different=("differ", 0.3, 0.999899),
     ),
-    implied_by=("phone", "address"),
+    implied_by=("phone", "address", NAMES),
 )
 PHONE = Comparison(
     "phone",

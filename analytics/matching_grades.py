@@ -25,7 +25,6 @@ from analytics.matching_fields import (
 SIMILAR_NAME = 0.88
 # Shorter words that differ by one letter are other words: Li and Lu.
 SPELLING_LENGTH = 4
-SIMILAR_EMAIL = 0.92
 NEARLY_STREET = 0.85
 
 Grade = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -85,8 +84,8 @@ def digits(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def emails(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The grade of e-mail addresses."""
-    near = each(JaroWinkler.similarity, one, other) >= SIMILAR_EMAIL
-    return np.where(near, EMAIL.place("similar"), EMAIL.different).astype(np.uint8)
+    near = each(OSA.distance, one, other) <= 1
+    return np.where(near, EMAIL.place("spelling"), EMAIL.different).astype(np.uint8)
 
 
 def otherwise(comparison: Comparison) -> Grade:

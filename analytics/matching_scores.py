@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analytics.matching_comparison import CHUNK, Compared, value_counts
-from analytics.matching_fields import EXACT
+from analytics.matching_fields import COUNTRY, EXACT
 from analytics.matching_people import People
 from analytics.matching_weights import BITS_MAXIMUM, IMPLIED, Weights, contexts
 
@@ -64,8 +64,9 @@ def pair_bits(
     bits = usual_bits(weights, pairs)
     for i, each in enumerate(pairs.comparisons):
         same = pairs.levels[:, i] == EXACT
-        # A rare city says nothing more where the address agrees already.
-        free = same & (context[:, i] < IMPLIED)
+        # A rare city says nothing more where the address agrees already, and a rare
+        # country nothing more than its names and cities, which are as rare.
+        free = same & (context[:, i] < IMPLIED) & (each is not COUNTRY)
         rarity = _rarity(value_counts(people, each.field))
         bits[free, i] += rarity[values[free, i]]
         # An agreement is never worse evidence than none.

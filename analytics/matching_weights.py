@@ -8,10 +8,22 @@ find m and the number of matches; u comes from random pairs and from counts of v
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analytics.matching_anchor import (
+    DIFFERENT_BITS,
+    IDENTIFYING,
+    M_FACTOR,
+    M_PAIRS,
+    WIDTH,
+    backed,
+    believed,
+    level_sums,
+    same_names,
+    trust_in,
+)
 from analytics.matching_comparison import Compared, compare, value_counts
 from analytics.matching_fields import (
     BIRTH,
@@ -19,6 +31,7 @@ from analytics.matching_fields import (
     EXACT,
     GIVEN,
     MISSING,
+    NAMES,
     Comparison,
 )
 from analytics.matching_people import People
@@ -26,8 +39,7 @@ from analytics.matching_people import People
 SAMPLE_PAIRS = 100_000
 ITERATIONS_MAXIMUM = 200
 TOLERANCE = 1e-5
-# What is believed at first counts as much as so many pairs: little data stay sane.
-M_PAIRS = 20.0
+# What is believed at first counts as much as so many pairs, as M_PAIRS do.
 U_PAIRS = 50.0
 IMPLIED_PAIRS = 20.0
 IMPLIED_SAMPLE = 200
@@ -37,7 +49,6 @@ PRIOR_MAXIMUM = 0.1
 # No field decides alone, however rare its values: a file may repeat one by mistake.
 BITS_MAXIMUM = 20.0
 APART, ALIKE, IMPLIED, CONTEXTS = 0, 1, 2, 5
-_WIDTH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,8 @@ class Totals:
 class Weights:
     """The learnt model; `m` is by comparison and level, `u` also by context.
 
-    Level 0 (missing) has equal ratios and weighs nothing.
+    Level 0 (missing) has equal ratios and weighs nothing. `trust` is, by comparison,
+    which share of the probability of a pair is believed that differs in it in full.
     """
 
     comparisons: tuple[Comparison, ...]
@@ -72,18 +84,31 @@ class Weights:
     prior_ratio: float
     iterations: int
     converged: bool
+    trust: np.ndarray
 
     @property
     def bits(self) -> np.ndarray:
-        """log2(m / u), by context, comparison and level; at most 20 each."""
-        bits: np.ndarray = np.log2(self.m / self.u)
-        return bits.clip(-BITS_MAXIMUM, BITS_MAXIMUM)
+        """log2(m / u), by context, comparison and level; at most 20 each.
 
-    def probability(self, bits: np.ndarray) -> np.ndarray:
-        """The probability of a match, from the sum of all weights."""
+        To differ in full never speaks for one person.
+        """
+        bits = np.log2(self.m / self.u).clip(-BITS_MAXIMUM, BITS_MAXIMUM)
+        for i, each in enumerate(self.comparisons):
+            most = DIFFERENT_BITS if each in IDENTIFYING else 0.0
+            bits[:, i, each.different] = bits[:, i, each.different].clip(max=most)
+        return bits
+
+    def probability(self, bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
+        """The probability of a match, from the sum of all weights.
+
+        Parameters
+        ----------
+        bits : the sum per pair
+        levels : per pair and comparison
+        """
         odds = np.log2(self.prior_ratio / (1 - self.prior_ratio)) + bits
         likely: np.ndarray = 1 / (1 + np.exp2(-np.clip(odds, -500, 500)))
-        return likely
+        return likely * believed(self.comparisons, levels, self.trust)
 
 
 def contexts(pairs: Compared) -> np.ndarray:
@@ -95,12 +120,15 @@ def contexts(pairs: Compared) -> np.ndarray:
     """
     comparisons = pairs.comparisons
     place = {each.field: i for i, each in enumerate(comparisons)}
-    found = np.zeros(pairs.levels.shape, dtype=np.uint8, order="F")
+    levels = pairs.levels
+    namesakes = same_names(comparisons, levels)
+    found = np.zeros(levels.shape, dtype=np.uint8, order="F")
     for i, each in enumerate(comparisons):
         if each is not COUNTRY:
             found[:, i] = np.where(pairs.alike, ALIKE, APART)
         for number, name in reversed(list(enumerate(each.implied_by))):
-            found[pairs.levels[:, place[name]] == EXACT, i] = IMPLIED + number
+            agree = namesakes if name == NAMES else levels[:, place[name]] == EXACT
+            found[agree, i] = IMPLIED + number
     return found
 
 
@@ -108,7 +136,7 @@ def patterns(pairs: Compared) -> Patterns:
     """The distinct rows of levels and contexts."""
     packed = pairs.alike.astype(np.int64)
     for column in pairs.levels.T:
-        packed = packed * _WIDTH + column
+        packed = packed * WIDTH + column
     _, first, counts = np.unique(packed, return_index=True, return_counts=True)
     rows = pairs.part(first)
     return Patterns(rows.levels, contexts(rows), rows.alike, counts.astype(float))
@@ -171,20 +199,23 @@ def expect_and_maximise(
     """
     m0, u0 = _beliefs(comparisons)
     prior0 = min(PRIOR_MAXIMUM, 2 * DUPLICATES_RATIO / max(people - 1, 1))
-    weights = Weights(
-        comparisons, m0, np.stack([u0] * CONTEXTS), prior0, 0, converged=False
-    )
+    all_trust = np.ones(len(comparisons))
+    u = np.stack([u0] * CONTEXTS)
+    weights = Weights(comparisons, m0, u, prior0, 0, converged=False, trust=all_trust)
     possible = _conceivable(comparisons, found)
     matches = prior0 * whole.pairs
     for round_ in range(1, ITERATIONS_MAXIMUM + 1):
         likely = _likely(weights, found) * possible
-        m = _m(found, found.counts * likely, m0)
+        amounts = found.counts * likely
+        m = _m(found, amounts, m0)
         u = _u(weights, found, likely, sample, whole, u0)
-        expected = float((found.counts * likely).sum())
+        expected = backed(comparisons, found.levels, amounts)
         prior = (expected + 1) / (whole.pairs + 1 / prior0)
+        doubted = _likely(replace(weights, trust=all_trust), found) * possible
+        trust = trust_in(comparisons, found.levels, found.counts * doubted)
         done = abs(expected - matches) <= TOLERANCE * max(expected, 1.0)
         done = done and bool(np.abs(m - weights.m).max() < TOLERANCE * 10)
-        weights = Weights(comparisons, m, u, prior, round_, converged=done)
+        weights = Weights(comparisons, m, u, prior, round_, done, trust)
         matches = expected
         if done:
             break
@@ -203,7 +234,7 @@ def _random_pairs(people: int, random_state: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _beliefs(comparisons: Sequence[Comparison]) -> tuple[np.ndarray, np.ndarray]:
-    m, u = np.ones((2, len(comparisons), _WIDTH))
+    m, u = np.ones((2, len(comparisons), WIDTH))
     for i, each in enumerate(comparisons):
         m[i, 1 : each.different + 1] = [level.m_ratio for level in each.levels]
         u[i, 1 : each.different + 1] = [level.u_ratio for level in each.levels]
@@ -213,7 +244,7 @@ def _beliefs(comparisons: Sequence[Comparison]) -> tuple[np.ndarray, np.ndarray]
 def _likely(weights: Weights, rows: Patterns) -> np.ndarray:
     places = np.arange(rows.levels.shape[1])
     bits = weights.bits[rows.context, places, rows.levels].sum(axis=1)
-    return weights.probability(bits)
+    return weights.probability(bits, rows.levels)
 
 
 def _conceivable(comparisons: Sequence[Comparison], rows: Patterns) -> np.ndarray:
@@ -229,26 +260,9 @@ def _conceivable(comparisons: Sequence[Comparison], rows: Patterns) -> np.ndarra
     return possible
 
 
-def _level_sums(levels: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-    """Per comparison and level the sum of the amounts of its pairs.
-
-    Parameters
-    ----------
-    levels : one row per pattern
-    amounts : per pattern, or per pattern and comparison
-    """
-    amounts = np.broadcast_to(amounts.reshape(len(levels), -1), levels.shape)
-    sums = [
-        np.bincount(column, weights=amount, minlength=_WIDTH)
-        for column, amount in zip(levels.T, amounts.T, strict=True)
-    ]
-    found = np.array(sums)
-    found[:, MISSING] = 0
-    return found
-
-
 def _m(found: Patterns, amounts: np.ndarray, m0: np.ndarray) -> np.ndarray:
-    return _shares(_level_sums(found.levels, amounts), m0, M_PAIRS)
+    shares = _shares(level_sums(found.levels, amounts), m0, M_PAIRS)
+    return np.minimum(shares, M_FACTOR * m0)
 
 
 def _shares(sums: np.ndarray, beliefs: np.ndarray, strength: float) -> np.ndarray:
@@ -268,7 +282,7 @@ def _u(
 ) -> np.ndarray:
     """Shares among pairs of two people, by context; likely matches are taken out."""
     two = sample.counts * (1 - _likely(weights, sample))
-    matched = _level_sums(found.levels, found.counts * likely)
+    matched = level_sums(found.levels, found.counts * likely)
     known = (whole.known - matched.sum(axis=1)).clip(min=0)
     exact = (whole.exact - matched[:, EXACT]).clip(min=0)
     exact = (exact + U_PAIRS * u0[:, EXACT]) / (known + U_PAIRS)
@@ -290,7 +304,7 @@ def _u(
 
 def _seen(sample: Patterns, amounts: np.ndarray, beliefs: np.ndarray) -> np.ndarray:
     """Shares of levels in a sample; what it never shows may still be there."""
-    sums = _level_sums(sample.levels, amounts)
+    sums = level_sums(sample.levels, amounts)
     shares = _shares(sums, beliefs, U_PAIRS)
     least = 0.5 / (sums.sum(axis=1, keepdims=True) + U_PAIRS)
     return np.maximum(shares, np.minimum(least, beliefs))
@@ -322,9 +336,9 @@ def _implied(
 
     Two people of one address are seldom in a sample, but always candidates.
     """
-    sums = _level_sums(sample.levels, two[:, None] * (sample.context == context))
+    sums = level_sums(sample.levels, two[:, None] * (sample.context == context))
     few = sums.sum(axis=1) < IMPLIED_SAMPLE
-    rare = _level_sums(found.levels, others[:, None] * (found.context == context))
+    rare = level_sums(found.levels, others[:, None] * (found.context == context))
     sums[few] = rare[few]
     shares = _shares(sums, alike, IMPLIED_PAIRS)
     # What is implied is not rarer, though few pairs may seem to say so.

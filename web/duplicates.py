@@ -11,7 +11,8 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from core.errors import RapportError
 from core.model import MergeMethod, staff_member
-from storage import candidates, merges, staff
+from outreach.matching import KIND, NAME
+from storage import analysis, candidates, merges, staff
 from storage.candidates import Candidate, CandidateError, Person
 from storage.customer_fields import FIELDS
 from storage.database import Connection
@@ -103,6 +104,7 @@ async def _page(
         parted=parted,
         problems=error.problems if error else (),
         sure_ratio=SURE_RATIO,
+        doubted=await read(_doubted),
     )
 
 
@@ -194,6 +196,14 @@ def _addresses(low: Person, high: Person) -> list[Row]:
         for kind in kinds
         if kind != "webchat"
     ]
+
+
+def _doubted(connection: Connection) -> int:
+    """How many pairs the last look found and did not believe."""
+    last = analysis.current(connection, KIND, NAME)
+    if last is None or last.reason is None:
+        return 0
+    return int(last.metrics.get("pairs", 0))
 
 
 def _counted(low: Person, high: Person, name: str, reader: Reader) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Matching as a whole: who is one person, who is not, and in which words."""
 
-from datetime import date
+from datetime import date, timedelta
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,9 @@ WANG = {
     "postcode": "100080",
     "country": "CN",
 }
+GIVEN = ("Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal", "Ida", "Jim")
+SURNAMES = ("Ash", "Bell", "Cole", "Dunn", "East", "Ford", "Gray", "Hill", "Kay")
+CITIES = ("Oakford", "Ashton", "Milby", "Rayham")
 NOBODY = dict.fromkeys(ANN)
 
 
@@ -144,6 +148,27 @@ def test_another_id_forbids_a_merge(town):
     )
 
     assert decided(matching) == {(1, 2): "propose"}
+
+
+def test_a_typing_error_in_an_id_merges_who_has_the_same_name_and_birth_date(town):
+    person = ANN | {"email": None, "phone": None, "address": None}
+    one, other = ({"ids": {"tax": each}} for each in ("123456", "123466"))
+
+    assert decided(among(town, person | one, person | other)) == {(1, 2): "merge"}
+
+
+def test_twins_with_neighbouring_numbers_are_not_merged(town):
+    first = ANN | {"ids": {"tax": "123456"}}
+    second = ANN | {"name": "Anne Baker", "ids": {"tax": "123457"}}
+
+    assert "merge" not in decided(among(town, first, second)).values()
+
+
+def test_an_id_with_the_birth_date_and_the_place_forgives_another_name(town):
+    person = ANN | {"email": None, "phone": None, "ids": {"tax": "123456"}}
+    again = person | {"name": "Nora Cooper", "address": None}
+
+    assert decided(among(town, person, again)) == {(1, 2): "merge"}
 
 
 def test_a_number_that_an_office_gives_merges_nobody(town):
@@ -297,6 +322,53 @@ def test_planted_duplicates_are_found():
     assert 2 * len(found & truth) / (len(found) + len(truth)) >= 0.97
     assert len(sure & truth) >= 0.999 * len(sure)
     assert len(sure) >= 0.5 * len(truth)
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_where_nobody_is_there_twice_hardly_anybody_is_proposed(seed):
+    people, _ = dirty_people(4000, seed, duplicates_ratio=0.0)
+
+    pairs = match_people(people, SPEC).pairs
+
+    assert "merge" not in set(pairs["decision"])
+    assert len(pairs) <= 0.001 * len(people)
+
+
+def namesakes(count: int) -> pd.DataFrame:
+    """Different people of few names, whose e-mail addresses are made of their names."""
+    chance = Random(4)
+    drawn = [
+        (chance.choice(GIVEN), chance.choice(SURNAMES), chance.choice("123456789"))
+        for _ in range(count)
+    ]
+    born = [date(1950, 1, 1) + timedelta(chance.randrange(20_000)) for _ in drawn]
+    return pd.DataFrame(
+        {
+            "customer_id": range(1, count + 1),
+            "name": [f"{given} {surname}" for given, surname, _ in drawn],
+            "birth_date": [each if chance.random() < 0.85 else None for each in born],
+            "gender": [("male", "female")[len(given) % 2] for given, _, _ in drawn],
+            "email": [f"{a}.{b}{c}@mail.example".lower() for a, b, c in drawn],
+            "city": [chance.choice(CITIES) for _ in drawn],
+            "country": "GB",
+        }
+    )
+
+
+def test_namesakes_are_not_taken_for_one_person():
+    pairs = match_people(namesakes(1500), SPEC).pairs
+
+    assert "merge" not in set(pairs["decision"])
+    assert len(pairs) <= 15
+
+
+def test_one_person_is_found_among_namesakes():
+    people = namesakes(1500)
+    again = people.head(1).assign(customer_id=9000, email=None)
+
+    pairs = match_people(pd.concat([people, again]), SPEC).pairs
+
+    assert (1, 9000) in set(zip(pairs["low_id"], pairs["high_id"], strict=True))
 
 
 def test_the_order_of_rows_and_columns_does_not_matter():

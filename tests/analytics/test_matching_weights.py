@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analytics.matching_anchor import IDENTIFYING, backed, trust_in
 from analytics.matching_blocking import candidates
 from analytics.matching_comparison import Compared, compare
 from analytics.matching_fields import (
@@ -117,7 +118,8 @@ def test_the_probability_is_that_of_prior_and_weight(learnt):
     odds = learnt.prior_ratio / (1 - learnt.prior_ratio)
 
     # Ten bits multiply the odds by 1,024.
-    assert learnt.probability(np.array([10.0]))[0] == pytest.approx(
+    agreeing = np.full((1, len(COMPARISONS)), EXACT)
+    assert learnt.probability(np.array([10.0]), agreeing)[0] == pytest.approx(
         1024 * odds / (1 + 1024 * odds)
     )
 
@@ -134,6 +136,48 @@ def test_few_people_leave_what_was_believed(people):
     different = [each.different for each in COMPARISONS]
     assert (bits[range(len(COMPARISONS)), EXACT] > 0).all()
     assert (bits[range(len(COMPARISONS)), different] < 0).all()
+
+
+@pytest.fixture(scope="module")
+def strangers():
+    """What is learnt of people of whom nobody is there twice."""
+    people = prepare(dirty_people(4000, seed=7, duplicates_ratio=0.0)[0])
+    found = candidates(people)
+    return learn(people, compare(people, found.low, found.high), random_state=1)
+
+
+def test_of_people_who_are_all_different_hardly_a_match_is_expected(strangers):
+    assert strangers.prior_ratio * 4000 * 3999 / 2 < 8
+
+
+@pytest.mark.parametrize("comparison", IDENTIFYING, ids=lambda each: each.field)
+def test_who_differs_in_what_names_a_person_is_never_likelier_the_same(
+    strangers, comparison
+):
+    place = strangers.comparisons.index(comparison)
+
+    assert strangers.m[place, comparison.different] <= 0.2
+    assert (strangers.bits[:, place, comparison.different] <= -1).all()
+
+
+def test_more_likely_pairs_that_differ_than_one_person_has_are_not_believed():
+    twins = drawn(TRUE_U, 40, np.random.default_rng(1)).levels
+    twins[:, COMPARISONS.index(GIVEN)] = GIVEN.different
+
+    trust = trust_in(COMPARISONS, twins, np.ones(len(twins)))
+
+    # 20 pairs are believed to agree, and 18 of 100 may differ.
+    assert trust[COMPARISONS.index(GIVEN)] == pytest.approx(20 * 0.18 / 0.82 / 40)
+
+
+def test_namesakes_alone_back_no_matches():
+    levels = np.zeros((3, len(COMPARISONS)), dtype=np.uint8)
+    levels[:, [COMPARISONS.index(GIVEN), COMPARISONS.index(FAMILY)]] = EXACT
+    levels[2, COMPARISONS.index(BIRTH)] = EXACT
+
+    found = backed(COMPARISONS, levels, np.array([100.0, 50.0, 10.0]))
+
+    assert found == 20
 
 
 def test_where_an_address_agrees_a_city_says_nothing_more():

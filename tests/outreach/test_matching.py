@@ -249,7 +249,7 @@ def clerks(connection: Connection) -> None:
 async def test_a_likeness_of_far_too_many_is_not_believed(house: House) -> None:
     house.write(clerks)
 
-    found = await look(house, propose_ratio=0.0001)
+    found = await look(house, propose_ratio=1e-9)
 
     assert (found.merged, found.proposed) == (0, 0)
     assert "too many to be believed" in str(found.reason)

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from analytics.matching_fields import COMPARISONS
 from core.model import IdentityKind, MergeMethod, Role, system
 from storage import candidates, customers, merges, schema
+from storage.analysis import NewModelRun, ResultWriter
 from storage.candidates import Proposal
 from storage.database import Connection
 from tests.web.site import Site
@@ -195,6 +196,27 @@ def test_merges_of_the_program_are_listed_with_their_way_back(
     assert "The program" in page
     assert "over 99.9" in page
     assert 'action="/duplicates/merges/1/undo"' in page
+
+
+def test_a_look_that_was_not_believed_is_told(site: Site) -> None:
+    run = NewModelRun(
+        kind="matching",
+        name="people",
+        window_start=None,
+        window_end=site.clock.now(),
+        parameters={},
+        metrics={"pairs": 14_774.0},
+        baseline={},
+        rows=2_000,
+        artefact_hash=None,
+        reason="too many to be believed",
+    )
+    ResultWriter(site.database, TEST, site.clock.now()).figures(run)
+
+    with site.signed_in(Role.LEAD) as browser:
+        page = browser.get("/duplicates").text
+
+    assert "14,774 pairs of customers looked alike" in page
 
 
 @pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda each: each.field)
