@@ -9,18 +9,12 @@ is a real one; `--full` adds one of a million generated lines.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 from bench.contract import (
-    ROOT,
     Promise,
     against_peer,
     alternate,
@@ -29,12 +23,17 @@ from bench.contract import (
     data_file,
     existing,
 )
+from bench.databases import (
+    NewDatabase,
+    child,
+    postgresql_databases,
+    sqlite_databases,
+)
 from bench.order_lines import write_order_lines
 from core.model import system
 from core.records import RecordKind
 from storage import ingest
 from storage.database import open_database
-from storage.migrate import migrate
 
 # Of SQLite, and of PostgreSQL.
 RATIOS = {"SQLite": 0.4, "PostgreSQL": 0.5}
@@ -43,7 +42,6 @@ WRITE_MS = 50.0
 AGAIN = 5.0
 FULL_LINES = 1_000_000
 BENCH = system("bench")
-NewDatabase = Callable[[], str]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -74,9 +72,9 @@ def run(options: argparse.Namespace) -> list[Promise]:
             made = Path(folder) / "lines.csv"
             write_order_lines(made, lines)
             files[f"{lines:,} lines"] = made
-        databases = {"SQLite": _sqlite(Path(folder))}
+        databases = {"SQLite": sqlite_databases(Path(folder))}
         if not options.no_postgresql:
-            server = stack.enter_context(_postgresql())
+            server = stack.enter_context(postgresql_databases())
             databases |= {} if server is None else {"PostgreSQL": server}
         for kind, make in databases.items():
             for what, file in files.items():
@@ -91,7 +89,7 @@ def _measure(
 
     def ours() -> float:
         with tempfile.TemporaryDirectory() as directory:
-            told.append(_child("bench.own_import", str(file), databases(), directory))
+            told.append(child("bench.own_import", str(file), databases(), directory))
         return told[-1]["seconds"]
 
     def peer() -> float:
@@ -102,7 +100,7 @@ def _measure(
             )
             now = datetime.now(UTC)
             database.write_now(BENCH, lambda c: ingest.begin(c, file_key, now))
-        return _child("bench.bare_import", str(file), url)["seconds"]
+        return child("bench.bare_import", str(file), url)["seconds"]
 
     seconds, peer_seconds = alternate(rounds, ours, peer)
     rows = told[0]["rows"]
@@ -126,49 +124,3 @@ def _measure(
         at_most(f"longest write, {place}", figures("longest_ms"), "ms", WRITE_MS),
         at_least(f"the same file again, {place}", again, "x faster", AGAIN),
     ]
-
-
-def _child(module: str, *arguments: str) -> dict[str, float]:
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
-def _sqlite(folder: Path) -> NewDatabase:
-    numbers = count()
-
-    def make() -> str:
-        url = f"sqlite:///{folder / f'{next(numbers)}.db'}"
-        with open_database(url) as database:
-            migrate(database)
-        return url
-
-    return make
-
-
-@contextmanager
-def _postgresql() -> Iterator[NewDatabase | None]:
-    from tests.servers.postgresql import (
-        PostgresqlMissing,
-        cloned_database,
-        postgresql_server,
-    )
-
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(postgresql_server())
-        except PostgresqlMissing as reason:
-            print(f"PostgreSQL is left out: {reason}", file=sys.stderr)
-            yield None
-            return
-        numbers = count()
-
-        def make() -> str:
-            name = f"bench_{next(numbers)}"
-            url = stack.enter_context(cloned_database(server, name, "template0"))
-            with open_database(url) as database:
-                migrate(database)
-            return url
-
-        yield make

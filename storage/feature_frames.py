@@ -245,14 +245,23 @@ def _read(
 
 def _column(values: tuple[Any, ...], kind: str | None) -> Any:
     if kind == MOMENT:
-        moments = pd.to_datetime(pd.Series(values, dtype="object"), utc=True)
-        return moments.dt.as_unit("us")
+        return _moments(values)
     if kind == "int64":
         return np.array(values, dtype="int64")
     if kind == "float64":
         # None becomes not-a-number.
         return np.array(values, dtype="float64")
     return pd.Series(values, dtype="object")
+
+
+def _moments(values: tuple[Any, ...]) -> Any:
+    if not any(isinstance(value, str) for value in values):
+        moments = pd.to_datetime(pd.Series(values, dtype="object"), utc=True)
+        return moments.dt.as_unit("us")
+    # The one form of a moment in SQLite; numpy reads it without the Z of UTC.
+    plain = ["NaT" if value is None else value[:-1] for value in values]
+    column = pd.Series(np.array(plain, dtype="datetime64[us]"))
+    return column.dt.tz_localize("UTC")
 
 
 def _survivors(connection: Connection, ids: pd.Series[int]) -> pd.Series[int]:

@@ -27,8 +27,10 @@ from storage.schema import customer_totals, installation, orders, stale_totals
 T = TypeVar("T")
 Row = Sequence[Any]
 
-# About 10 ms of a write transaction.
+# About 10 ms of a write transaction: all that write to SQLite wait for it.
 CUSTOMERS_PER_WRITE = 1000
+# On PostgreSQL nobody waits; a commit costs more than its rows.
+CUSTOMERS_PER_WRITE_ELSEWHERE = 10_000
 CUSTOMERS_PER_COUNT = 500
 STATE = "totals"
 
@@ -75,7 +77,7 @@ def refresh(database: Database, actor: Actor, shop: str, now: datetime) -> Refre
 
     Parameters
     ----------
-    database : no write to it takes longer than a thousand rows do
+    database : on SQLite no write takes longer than a thousand rows do
     actor : who asks
     shop : the currency of the totals; another than before means that all are built
     now : aware; later orders wait for a later refresh
@@ -104,6 +106,8 @@ class _Refresh:
         self._shop = shop
         self._now = now
         self._turn = 0
+        few, many = CUSTOMERS_PER_WRITE, CUSTOMERS_PER_WRITE_ELSEWHERE
+        self._size = few if database.is_sqlite else many
 
     def whole(self) -> Refreshed:
         must_build, self._turn = self._database.write_now(self._actor, self._begin)
@@ -131,13 +135,13 @@ class _Refresh:
     def _parts(self, query: Any) -> Iterator[Sequence[Row]]:
         """What a query gives of one moment, while parts of it are written."""
         with self._database.read_engine.connect() as connection, connection.begin():
-            yield from connection.execute(query).partitions(CUSTOMERS_PER_WRITE)
+            yield from connection.execute(query).partitions(self._size)
 
     # All at once
 
     def _build(self) -> int:
         for table in (customer_totals, stale_totals):
-            while self._write(partial(_delete_some, table=table)):
+            while self._write(partial(_delete_some, table=table, size=self._size)):
                 pass
         self._write(partial(totalled.take_arrived, now=self._now))
         built = 0
@@ -160,8 +164,8 @@ class _Refresh:
         for rates in self._database.read_now(totalled.changed_rates):
             whose = partial(totalled.buyers_abroad, shop=self._shop, rates=rates)
             ids = self._database.read_now(whose)
-            for first in range(0, len(ids), CUSTOMERS_PER_WRITE):
-                part = ids[first : first + CUSTOMERS_PER_WRITE]
+            for first in range(0, len(ids), self._size):
+                part = ids[first : first + self._size]
                 self._write(partial(mark_stale, customer_ids=part))
             self._write(partial(totalled.take_rates, rates=rates, now=self._now))
 
@@ -272,7 +276,7 @@ _UNMARK = delete(stale_totals).where(
 )
 
 
-def _delete_some(connection: Connection, table: Any) -> int:
-    some = select(table.c.customer_id).limit(CUSTOMERS_PER_WRITE)
+def _delete_some(connection: Connection, table: Any, size: int) -> int:
+    some = select(table.c.customer_id).limit(size)
     gone = delete(table).where(table.c.customer_id.in_(some))
     return connection.execute(gone).rowcount
