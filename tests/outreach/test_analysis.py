@@ -10,12 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select, update
 
 from app.demo.load import load_shop
 from app.demo.shop import make_shop
 from core.clock import SimulatedClock
-from core.settings import Analysis
+from core.model import system
+from core.settings import Analysis, Segmentation
 from outreach.analysis import Analysed, analyse_customers
 from storage import analysis, schema
 from storage.database import Database, open_database
@@ -24,6 +25,7 @@ from tests.outreach.house import NOON, House
 pytestmark = pytest.mark.anyio
 
 CUSTOMERS = 80
+TEST = system("test")
 
 
 @dataclass(frozen=True)
@@ -109,3 +111,47 @@ async def test_an_empty_shop_is_a_reason(house: House) -> None:
 
     assert found.reasons == ("0 orders; an analysis needs 20",)
     assert (found.customers, found.segments, found.rules) == (0, {}, 0)
+
+
+async def test_an_attribute_can_divide_customers(twice: Twice) -> None:
+    customers = schema.customers
+    points = case((customers.c.id % 2 == 0, "900"), else_="10")
+    told = {"attributes": func.json_object("points", points)}
+    twice.database.write_now(TEST, lambda c: c.execute(update(customers).values(told)))
+    spec = Segmentation(name="points", features=["attributes.points"], k=2)
+    settings = Analysis(segmentations=[spec])
+
+    found = await analyse_customers(
+        twice.database, SimulatedClock(NOON), settings, "EUR"
+    )
+
+    assert found.reasons == ()
+    assert sum(found.segments.values()) == CUSTOMERS
+    assert len(found.segments) == 2
+
+
+async def test_an_attribute_that_nobody_has_is_a_reason(twice: Twice) -> None:
+    spec = Segmentation(name="size", features=["attributes.size"], k=2)
+    settings = Analysis(segmentations=[spec])
+
+    found = await analyse_customers(
+        twice.database, SimulatedClock(NOON), settings, "EUR"
+    )
+
+    assert found.reasons == (
+        f"0 customers ({CUSTOMERS} more lack a value): no segments below 50",
+    )
+
+
+async def test_orders_without_a_rate_are_told(twice: Twice) -> None:
+    orders = schema.orders
+    swiss = update(orders).where(orders.c.id == 1).values(currency="CHF")
+    twice.database.write_now(TEST, lambda c: c.execute(swiss))
+
+    found = await analyse_customers(
+        twice.database, SimulatedClock(NOON), Analysis(), "CHF"
+    )
+
+    unpriced = found.orders - 1
+    expected = f"{unpriced} orders in other currencies than CHF have no rate"
+    assert found.reasons[0].startswith(expected)
