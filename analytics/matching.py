@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import combinations
@@ -13,12 +13,18 @@ import pandas as pd
 
 from analytics.frame import empty_table
 from analytics.matching_blocking import Candidates, candidates
-from analytics.matching_comparison import Compared, compare, equal_values
+from analytics.matching_comparison import (
+    Compared,
+    compare,
+    comparisons_of,
+    equal_values,
+)
 from analytics.matching_decision import Clusters, Pair, safety
 from analytics.matching_fields import EXACT
+from analytics.matching_model import MatchModel
 from analytics.matching_people import People, prepare
 from analytics.matching_scores import pair_bits, usual_bits, worth_scoring
-from analytics.matching_weights import ALIKE, Weights, learn
+from analytics.matching_weights import Weights, learn
 from analytics.matching_words import evidence, through
 from analytics.model_run import ModelRun, artefact_hash
 
@@ -61,27 +67,6 @@ class MatchingSpec:
     random_state: int = 42
 
 
-@dataclass(frozen=True, slots=True)
-class LevelWeight:
-    """How often a comparison has this level among matches (m) and others (u)."""
-
-    field: str
-    level: str
-    m_ratio: float
-    u_ratio: float
-    weight_bits: float
-
-
-@dataclass(frozen=True, slots=True)
-class MatchModel:
-    """What was learnt: the weights, the share of matches of all pairs."""
-
-    weights: tuple[LevelWeight, ...] = ()
-    prior_ratio: float = 0.0
-    iterations: int = 0
-    converged: bool = True
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Matching:
     """The pairs of one run, by low_id and high_id, and the model behind them.
@@ -91,19 +76,21 @@ class Matching:
 
     `pairs` has the columns of `PAIR_DTYPES`; `evidence` holds tuples of `Evidence`,
     the heaviest first. `clusters` maps customer_id to the smallest id of its person,
-    for persons of more than one. Where nothing could be compared, `reason` says
+    for persons of more than one. `changed` are those whose pairs alone were looked at,
+    None where everybody was. Where nothing could be compared, `reason` says
     why in words.
     """
 
     spec: MatchingSpec
     pairs: pd.DataFrame
     clusters: Mapping[int, int] = field(default_factory=dict)
-    model: MatchModel = MatchModel()
+    model: MatchModel = field(default_factory=MatchModel)
     people: int = 0
     candidates: int = 0
     copies: int = 0
     warnings: tuple[str, ...] = ()
     reason: str | None = None
+    changed: frozenset[int] | None = None
 
     def model_run(
         self, window_start: datetime | None, window_end: datetime
@@ -119,9 +106,8 @@ class Matching:
                 "safe_ratio": self.spec.safe_ratio,
                 "propose_ratio": self.spec.propose_ratio,
                 "random_state": self.spec.random_state,
-                "prior_ratio": self.model.prior_ratio,
-                "iterations": self.model.iterations,
-                "weights": [asdict(weight) for weight in self.model.weights],
+                **self.model.parameters(),
+                "changed": None if self.changed is None else len(self.changed),
                 "warnings": list(self.warnings),
             },
             metrics={
@@ -178,17 +164,67 @@ def match_people(
     """
     table = prepare(people)
     found = candidates(table)
-    reason = _why_not(table)
-    if not len(found):
-        return Matching(
-            spec, empty_table(PAIR_DTYPES), people=len(table), reason=reason
-        )
     compared = compare(table, found.low, found.high)
+    if not len(found):
+        none = empty_table(PAIR_DTYPES)
+        return Matching(spec, none, people=len(table), reason=_why_not(table))
     weights = learn(table, compared, spec.random_state)
+    settled = _Settled.of(certain, apart)
+    return _matching(table, spec, weights, found, compared, settled)
+
+
+def match_changed(
+    people: pd.DataFrame,
+    spec: MatchingSpec,
+    model: MatchModel,
+    changed: Iterable[int],
+    certain: Iterable[tuple[int, int]] = (),
+    apart: Iterable[tuple[int, int]] = (),
+) -> Matching:
+    """The pairs of those who changed since a model was learnt of all.
+
+    Parameters
+    ----------
+    people, spec, certain, apart : as of `match_people`; everybody is given, for a
+        changed customer may be anybody's double
+    model : what was learnt
+    changed : their ids
+
+    Returns
+    -------
+    Matching, of pairs with a changed customer, and those that follow from them. With
+    the same model it finds of those pairs what a look at everybody finds. A model of
+    other comparisons, as where ids of a new kind have come, is not used: then
+    everybody is compared, and `changed` of the result is None.
+
+    Raises
+    ------
+    DataError : as of `match_people`
+    """
+    table = prepare(people)
+    weights = model.weights_of(comparisons_of(table))
+    if weights is None:
+        return match_people(people, spec, certain, apart)
+    those = frozenset(changed)
+    touched = np.isin(table.customer_ids, np.array(sorted(those), dtype=np.int64))
+    found = candidates(table, touched)
+    compared = compare(table, found.low, found.high)
+    settled = _Settled.of(certain, apart)
+    matching = _matching(table, spec, weights, found, compared, settled)
+    return replace(matching, changed=those)
+
+
+def _matching(
+    table: People,
+    spec: MatchingSpec,
+    weights: Weights,
+    found: Candidates,
+    compared: Compared,
+    settled: _Settled,
+) -> Matching:
     copies = int((compared.levels <= EXACT).all(axis=1).sum())
     compared = compared.part(worth_scoring(weights, compared, spec.propose_ratio))
     kept = _score(table, weights, compared, spec.propose_ratio)
-    settled = _Settled.of(certain, apart)
     edges = _edges(table, kept, spec.safe_ratio)
     chained = _score(table, weights, _chained(table, kept, edges, settled), 0.0)
     clusters = _clusters(table, edges, settled, (kept, chained))
@@ -198,7 +234,7 @@ def match_people(
         spec,
         _pairs(rows, spec.propose_ratio),
         clusters.heads(),
-        _model(weights),
+        MatchModel.of(weights),
         len(table),
         len(found),
         copies,
@@ -351,21 +387,6 @@ def _pairs(rows: list[tuple[object, ...]], least: float) -> pd.DataFrame:
     )
     ordered = pairs[kept].sort_values(["low_id", "high_id"], kind="stable")
     return ordered.reset_index(drop=True)
-
-
-def _model(weights: Weights) -> MatchModel:
-    found = tuple(
-        LevelWeight(
-            each.field,
-            level.key,
-            float(weights.m[i, place]),
-            float(weights.u[ALIKE, i, place]),
-            float(weights.bits[ALIKE, i, place]),
-        )
-        for i, each in enumerate(weights.comparisons)
-        for place, level in enumerate(each.levels, start=1)
-    )
-    return MatchModel(found, weights.prior_ratio, weights.iterations, weights.converged)
 
 
 def _warnings(found: Candidates, weights: Weights) -> Iterable[str]:

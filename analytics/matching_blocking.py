@@ -46,12 +46,13 @@ class _Pass:
     coarse: bool = False
 
 
-def candidates(people: People) -> Candidates:
+def candidates(people: People, touched: np.ndarray | None = None) -> Candidates:
     """All pairs that share a key, each once, ordered by place.
 
     Parameters
     ----------
     people : as `prepare` returns them
+    touched : by place, whose pairs are wanted; None: everybody's
 
     Returns
     -------
@@ -67,7 +68,7 @@ def candidates(people: People) -> Candidates:
     finer = _finer(people)
     order = _name_order(people)
     for each in _passes(people):
-        pairs, large = _pairs(each, finer, order, total)
+        pairs, large = _Blocks(finer, order, touched).pairs(each)
         found.append(pairs)
         if large:
             divided[each.name] = divided.get(each.name, 0) + large
@@ -200,29 +201,55 @@ def _name_order(people: People) -> np.ndarray:
     return ranks
 
 
-def _pairs(
-    each: _Pass, finer: Sequence[np.ndarray], order: np.ndarray, total: int
-) -> tuple[np.ndarray, int]:
-    """Pairs as low * total + high, and how many people were in blocks too large."""
-    kept = each.keys >= 0
-    rows, keys = each.rows[kept], each.keys[kept]
-    small, large = _by_size(keys)
-    found = [_within(rows[small], keys[small], BLOCK_MAXIMUM - 1, total)]
-    if each.coarse:
-        return found[0], 0
-    divided = int(large.sum())
-    rows, keys = rows[large], keys[large]
-    for part in finer:
-        if not len(rows):
-            break
-        # Who lacks this key forms a block of their own rather than dropping out.
-        keys = keys_of(keys, part[rows] + 1)
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """Makes pairs of those who share a key.
+
+    Blocks stay whole where anybody in them is touched, so that dividing them and
+    ordering them by name gives the same pairs as if everybody was.
+    """
+
+    finer: Sequence[np.ndarray]
+    order: np.ndarray
+    touched: np.ndarray | None
+
+    def pairs(self, each: _Pass) -> tuple[np.ndarray, int]:
+        """Pairs as low * total + high, and how many people were in blocks too large."""
+        kept = each.keys >= 0
+        rows, keys = self._wanted(each.rows[kept], each.keys[kept])
         small, large = _by_size(keys)
-        found.append(_within(rows[small], keys[small], BLOCK_MAXIMUM - 1, total))
+        found = [self._within(rows[small], keys[small], BLOCK_MAXIMUM - 1)]
+        if each.coarse:
+            return found[0], 0
+        divided = int(large.sum())
         rows, keys = rows[large], keys[large]
-    by_name = np.argsort(order[rows], kind="stable")
-    found.append(_within(rows[by_name], keys[by_name], NEIGHBOURS, total))
-    return np.concatenate(found), divided
+        for part in self.finer:
+            if not len(rows):
+                break
+            # Who lacks this key forms a block of their own rather than dropping out.
+            rows, keys = self._wanted(rows, keys_of(keys, part[rows] + 1))
+            small, large = _by_size(keys)
+            found.append(self._within(rows[small], keys[small], BLOCK_MAXIMUM - 1))
+            rows, keys = rows[large], keys[large]
+        by_name = np.argsort(self.order[rows], kind="stable")
+        found.append(self._within(rows[by_name], keys[by_name], NEIGHBOURS))
+        return np.concatenate(found), divided
+
+    def _wanted(
+        self, rows: np.ndarray, keys: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The blocks in which somebody is touched."""
+        if self.touched is None:
+            return rows, keys
+        kept = np.isin(keys, keys[self.touched[rows]])
+        return rows[kept], keys[kept]
+
+    def _within(self, rows: np.ndarray, keys: np.ndarray, distance: int) -> np.ndarray:
+        total = len(self.order)
+        pairs = _within(rows, keys, distance, total)
+        if self.touched is None:
+            return pairs
+        return pairs[self.touched[pairs // total] | self.touched[pairs % total]]
 
 
 def _by_size(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -222,6 +222,11 @@ def expect_and_maximise(
     return weights
 
 
+def empty_ratios(comparisons: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ratios m and u of levels that all weigh nothing."""
+    return np.ones((comparisons, WIDTH)), np.ones((CONTEXTS, comparisons, WIDTH))
+
+
 def _random_pairs(people: int, random_state: int) -> tuple[np.ndarray, np.ndarray]:
     if people * (people - 1) // 2 <= SAMPLE_PAIRS:
         low, high = np.triu_indices(people, 1)

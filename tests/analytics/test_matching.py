@@ -1,5 +1,6 @@
 """Matching as a whole: who is one person, who is not, and in which words."""
 
+import json
 from datetime import date, timedelta
 from random import Random
 
@@ -7,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.matching import Matching, MatchingSpec, match_people
+from analytics.matching import Matching, MatchingSpec, match_changed, match_people
+from analytics.matching_model import MatchModel
 from bench.dirty_people import dirty_people
 from core.errors import DataError
 from core.settings import Settings
@@ -435,3 +437,78 @@ def test_a_model_run_says_what_was_learnt_beside_plain_copies():
     assert run.metrics["merge"] + run.metrics["propose"] == len(matching.pairs)
     assert run.parameters["safe_ratio"] == SPEC.safe_ratio
     assert {each["field"] for each in run.parameters["weights"]} >= {"email", "city"}
+
+
+# --- those who changed ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def grown() -> tuple[pd.DataFrame, set[int]]:
+    """Customers with ids, and a tenth of them who are new or changed."""
+    people, _ = dirty_people(2500, seed=12)
+    return people, set(people["customer_id"].sample(250, random_state=1).tolist())
+
+
+def touching(pairs: pd.DataFrame, ids: set[int]) -> pd.DataFrame:
+    """The pairs of these that speak for themselves.
+
+    Others follow from pairs of the unchanged, who have been merged nights ago.
+    """
+    kept = pairs["low_id"].isin(ids) | pairs["high_id"].isin(ids)
+    return (
+        pairs[kept & (pairs["probability_ratio"] >= SPEC.propose_ratio)]
+        .drop(columns=["decision", "evidence"])
+        .reset_index(drop=True)
+    )
+
+
+def test_the_changed_are_found_as_among_everybody(grown):
+    people, changed = grown
+    whole = match_people(people, SPEC)
+
+    part = match_changed(people, SPEC, whole.model, changed)
+
+    assert part.changed == changed
+    assert len(part.pairs) < 0.5 * len(whole.pairs)
+    pd.testing.assert_frame_equal(
+        touching(part.pairs, changed), touching(whole.pairs, changed)
+    )
+
+
+def test_a_kept_model_is_the_same_when_it_is_read(grown):
+    people, changed = grown
+    learnt = match_people(people, SPEC).model
+
+    model = MatchModel.read(json.loads(json.dumps(learnt.parameters())))
+
+    assert model == learnt
+    one, other = (
+        match_changed(people, SPEC, each, changed) for each in (learnt, model)
+    )
+    pd.testing.assert_frame_equal(one.pairs, other.pairs)
+
+
+def test_a_new_kind_of_id_lets_everybody_be_compared(grown):
+    people, changed = grown
+    model = match_people(people, SPEC).model
+    numbered = people.assign(ids=[{"tax": str(each)} for each in people["customer_id"]])
+
+    assert match_changed(numbered, SPEC, model, changed).changed is None
+
+
+def test_where_nobody_changed_there_are_no_pairs(grown):
+    people, _ = grown
+    model = match_people(people, SPEC).model
+
+    found = match_changed(people, SPEC, model, ())
+
+    assert found.pairs.empty
+    assert found.reason is None
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"weights": [{"field": "city"}]}, {"weights": None, "prior_ratio": 0.1}],
+)
+def test_parameters_of_another_version_are_no_model(parameters):
+    assert MatchModel.read(parameters) is None
