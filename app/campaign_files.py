@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.serve import say
-from app.wiring import TEMPLATES, Program
+from app.wiring import Program
 from content.files import (
     CampaignSource,
     read_campaign,
@@ -13,7 +13,7 @@ from content.files import (
     write_campaign,
 )
 from content.lint import unknown_names
-from content.profile import content_root
+from content.profile import TEMPLATES, content_root
 from core.errors import CampaignError, Problem
 from core.model import system
 from outreach.campaigns import newest_campaign, push_campaign, set_schedules

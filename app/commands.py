@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 from app.serve import say, serve
 from app.tables import show_report, show_run_table, show_service_table
 from app.wiring import (
-    TEMPLATES,
     Program,
     make_composer,
     make_mail_channel,
     make_sender,
     open_program,
 )
+from content.profile import TEMPLATES
 from core.clock import SystemClock
 from core.errors import DataError, Problem, did_you_mean
 from core.model import Channel, Role, system

@@ -9,11 +9,12 @@ from pathlib import Path
 from rich.console import Console
 
 from app.import_view import show_findings
-from app.importing import EXIT_OK, STDIN, TEMPLATES
+from app.importing import EXIT_OK, STDIN
 from content.guess import look
 from content.headers import header_words
 from content.mapping import GUESSED, FileMapping
 from content.mapping_file import read_mapping
+from content.profile import TEMPLATES
 from content.suggest import Suggestion, profiles_of, suggestions
 from content.suggestion_file import Looked, fitting_shipped, mapping_text
 from core.errors import DataError, Problem, did_you_mean

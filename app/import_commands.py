@@ -18,12 +18,12 @@ from app.importing import (
     EXIT_PROBLEM,
     EXIT_REJECTS,
     STDIN,
-    TEMPLATES,
     import_file,
 )
 from content.guess import settle
 from content.mapping import FileMapping
 from content.mapping_file import find_mapping
+from content.profile import TEMPLATES
 from content.rejected import settled_by_marks
 from core.clock import Clock, SystemClock
 from core.errors import DataError, Problem, RapportError

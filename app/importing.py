@@ -27,13 +27,12 @@ from content.table import Table
 from core.clock import Clock
 from core.model import system
 from core.records import RecordKind
-from core.settings import ROOT, Settings
+from core.settings import Settings
 from storage import import_journal, ingest
 from storage.database import Connection, Database
 from storage.ingest_prices import PRICES_AT_ONCE, newest_prices, save_prices
 
 ACTOR = system("import")
-TEMPLATES = ROOT / "templates"
 STDIN = "-"
 EXIT_OK, EXIT_PROBLEM, EXIT_REJECTS, EXIT_INTERRUPTED = 0, 1, 3, 130
 

@@ -182,8 +182,8 @@ def _fetch(
 
 def _import(program: Program, source: Source, file: Path) -> Outcome:
     from app.importing import import_file
-    from app.wiring import TEMPLATES
     from content.mapping_file import find_mapping
+    from content.profile import TEMPLATES
 
     mapping = replace(find_mapping(source.mapping, TEMPLATES), source=source.name)
     return import_file(program.database, program.clock, program.settings, file, mapping)
