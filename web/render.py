@@ -13,6 +13,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from content.phrases import load_phrases
+from content.profile import content_root
 from core.errors import Problem
 from core.model import Owner, Role
 from core.settings import Settings
@@ -24,7 +26,7 @@ from web.access import services
 from web.assets import Assets
 from web.icons import icon
 from web.languages import LOCALES, Reader
-from web.words import N_
+from web.words import N_, Kind
 
 FOLDER = Path(__file__).parent / "pages"
 LANGUAGE_COOKIE = "language"
@@ -87,6 +89,13 @@ class Pages:
     def __init__(self, settings: Settings, assets: Assets) -> None:
         self._settings = settings
         self._zone = ZoneInfo(settings.shop.timezone)
+        shop = settings.shop
+        self._phrases = load_phrases(
+            shop.name,
+            shop.support_email,
+            tuple(shop.languages),
+            own=content_root(shop.profile) / "bot",
+        )
         self._environments = {
             locale: self._environment(Reader(locale, self._zone), assets)
             for locale in LOCALES
@@ -165,11 +174,19 @@ class Pages:
         environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
         for name in FILTERS:
             environment.filters[name] = getattr(reader, name)
-        environment.filters["word"] = reader.word
+        language = reader.locale.partition("_")[0]
+
+        def word(code: str | None, kind: Kind | str) -> str:
+            if kind == Kind.ISSUE and code:
+                return self._phrases.issue(code, language)
+            return reader.word(code, kind)
+
+        environment.filters["word"] = word
         environment.filters["translated"] = reader.text
         environment.filters["groupby_owner"] = by_owner
         environment.globals |= {
             "shop": self._settings.shop,
+            "greeting": self._phrases.render("greeting", language),
             "assets": assets,
             "icon": icon,
             "locales": LOCALES,

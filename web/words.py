@@ -116,14 +116,8 @@ WORDS: dict[Kind, dict[str, str]] = {
         "finished": N_("Finished"),
         "cancelled": N_("Cancelled"),
     },
-    Kind.ISSUE: {
-        "late_delivery": N_("Late delivery"),
-        "refund_not_received": N_("Refund not received"),
-        "wrong_or_damaged_item": N_("Wrong or damaged item"),
-        "size_or_fit": N_("Size or fit"),
-        "no_answer_from_a_person": N_("No answer from a person"),
-        "other": N_("Something else"),
-    },
+    # Issues are the lead's own list: their words stand among the bot's phrases.
+    Kind.ISSUE: {},
     Kind.SCORE: {
         "1": N_("Very dissatisfied"),
         "2": N_("Dissatisfied"),
