@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from app.importing import TEMPLATES, import_file
+from app.importing import import_file
 from content.mapping_file import find_mapping
+from content.profile import TEMPLATES
 from core.clock import SystemClock
 from core.settings import Settings
 from storage.database import Database

@@ -10,13 +10,14 @@ from sqlalchemy import select
 
 from app import guessing
 from app.guessing import guess_command
-from app.importing import TEMPLATES, import_file
+from app.importing import import_file
 from app.kinds import KINDS
 from content.conversations import conversation_reader
 from content.feedback import feedback_reader
 from content.guess import settle
 from content.mapping import FileMapping
 from content.mapping_file import read_mapping
+from content.profile import TEMPLATES
 from content.rows import FileDefaults
 from content.table import open_table
 from core.clock import SystemClock

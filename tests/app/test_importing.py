@@ -19,8 +19,9 @@ from app.import_commands import (
     close_import_command,
     import_command,
 )
-from app.importing import EXIT_OK, EXIT_REJECTS, TEMPLATES, import_file
+from app.importing import EXIT_OK, EXIT_REJECTS, import_file
 from content.mapping_file import find_mapping
+from content.profile import TEMPLATES
 from core.clock import SystemClock
 from core.errors import DataError
 from core.settings import ROOT, Settings

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from analytics.service import service_numbers
 from analytics.window import Window
-from app.importing import TEMPLATES, import_file
+from app.importing import import_file
 from content.mapping_file import find_mapping
+from content.profile import TEMPLATES
 from core.clock import SimulatedClock
 from core.settings import Settings
 from storage import behind

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.importing import TEMPLATES, import_file
+from app.importing import import_file
 from app.kinds import KINDS
 from content.mapping_file import find_mapping, shipped_mappings
+from content.profile import TEMPLATES
 from core.clock import SystemClock
 from core.records import RecordKind
 from core.settings import ROOT, Settings
