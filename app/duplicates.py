@@ -42,8 +42,11 @@ def find_duplicates(program: Program, *, everything: bool) -> None:
     if found.reason is not None:
         say(f"{found.reason[:1].upper()}{found.reason[1:]}.")
     if found.people:
+        those = f"{found.people:,} customers"
+        if found.changed is not None:
+            those = f"{found.changed:,} who changed, of {found.people:,} customers,"
         say(
-            f"{found.people:,} customers compared, {found.merged:,} merged, "
+            f"{those} compared, {found.merged:,} merged, "
             f"{found.proposed:,} new proposals."
         )
     if found.waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +15,7 @@ from core.log import get_logger
 from core.model import MergeMethod, system
 from core.settings import Matching as MatchingSettings
 from storage import analysis, candidates, customers, merges, pairs
-from storage.analysis import NewModelRun, ResultWriter
+from storage.analysis import NewModelRun, ResultWriter, StoredRun
 from storage.candidates import Proposal
 from storage.database import Connection, Database
 from storage.merges import MergeError
@@ -36,6 +37,11 @@ PROPOSALS_PER_WRITE = 200
 OVERLAP = timedelta(minutes=10)
 # More proposals than these say something about the learning, not about customers.
 PROPOSALS_LEAST, PROPOSALS_RATIO = 100, 0.5
+# Where more have changed, or what was learnt is older, all are compared.
+CHANGED_RATIO = 0.1
+LEARN_EVERY = timedelta(days=7)
+# What a model run says of when its weights were learnt.
+LEARNT_AT = "learnt_at"
 # So many comparisons tell why; the rest says no more.
 REASONS = 4
 # `analytics.matching.MatchDecision.MERGE`; the analysis loads only when it is used.
@@ -44,13 +50,17 @@ MERGE = "merge"
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What one look at the customers found; `reason` says why it has no result."""
+    """What one look at the customers found; `reason` says why it has no result.
+
+    `changed` says how many were compared with all `people`, None where everybody was.
+    """
 
     people: int = 0
     merged: int = 0
     proposed: int = 0
     waiting: int = 0
     reason: str | None = None
+    changed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +83,35 @@ async def match_customers(
     """Merge who is certainly one person, and propose who may be.
 
     Where nothing that is compared has changed since the last look, nobody is compared
-    again, unless `everything` is asked for.
+    again. Where little has, those who changed are compared with all others by what was
+    learnt before. Else, once a week, and where `everything` is asked for, all are
+    compared, and what agreements are worth is learnt anew.
     """
-    if not everything and not await database.read(_has_changed):
+    last = await database.read(lambda c: analysis.current(c, KIND, NAME))
+    if everything or last is None:
+        return await _Look(database, clock, settings).run()
+    if not await database.read(partial(_changed, last=last)):
         waiting = await database.read(candidates.count)
         return Matched(
             waiting=waiting, reason="nothing has changed since the last look"
         )
-    return await _Look(database, clock, settings).run()
+    return await _Look(database, clock, settings, last).run()
 
 
 class _Look:
-    """One look at everybody."""
+    """One look, at everybody or at those who changed since the `last` one."""
 
     def __init__(
-        self, database: Database, clock: Clock, settings: MatchingSettings
+        self,
+        database: Database,
+        clock: Clock,
+        settings: MatchingSettings,
+        last: StoredRun | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._now = clock.now()
+        self._last = last
 
     async def run(self) -> Matched:
         apart = await self._database.read(pairs.apart)
@@ -101,21 +121,29 @@ class _Look:
         if reason is None:
             safe, doubtful = _divide(found, apart)
             merged += await self._merge(safe)
-            proposed = await self._propose(doubtful)
+            proposed = await self._propose(doubtful, found.changed)
         self._keep(found, reason)
         waiting = await self._database.read(candidates.count)
         log.info("matching_done", people=found.people, merged=merged, proposed=proposed)
-        return Matched(found.people, merged, proposed, waiting, reason)
+        changed = None if found.changed is None else len(found.changed)
+        return Matched(found.people, merged, proposed, waiting, reason, changed)
 
     def _keep(self, found: Matching, reason: str | None) -> None:
-        run = found.model_run(None, self._now)
+        if found.changed is None or self._last is None:
+            since, learnt_at = None, self._now.isoformat()
+        else:
+            since = self._last.created_at
+            learnt_at = self._last.parameters[LEARNT_AT]
+        run = found.model_run(since, self._now)
         values = {name: getattr(run, name) for name in NewModelRun.__slots__}
+        values["parameters"] = {**run.parameters, LEARNT_AT: learnt_at}
         ResultWriter(self._database, MATCHER, self._now).figures(
             NewModelRun(**values | {"reason": reason})
         )
 
     async def _compare(self, apart: Mapping[Pair, bool]) -> Matching:
-        from analytics.matching import MatchingSpec, match_people
+        from analytics.matching import MatchingSpec, match_changed, match_people
+        from analytics.matching_model import MatchModel
         from storage import frames
 
         people = await self._database.read(
@@ -123,7 +151,22 @@ class _Look:
         )
         spec = MatchingSpec(self._settings.safe_ratio, self._settings.propose_ratio)
         settled = [pair for pair, is_newer in apart.items() if not is_newer]
+        if self._last is not None and self._is_fresh(self._last):
+            changed = await self._database.read(partial(_changed, last=self._last))
+            model = MatchModel.read(self._last.parameters)
+            if model is not None and len(changed) <= CHANGED_RATIO * len(people):
+                return match_changed(people, spec, model, changed, apart=settled)
         return match_people(people, spec, apart=settled)
+
+    def _is_fresh(self, last: StoredRun) -> bool:
+        """Whether what it learnt is believed, not old, and of these thresholds."""
+        learnt_at = last.parameters.get(LEARNT_AT)
+        if learnt_at is None or last.reason is not None:
+            return False
+        wanted = self._settings.safe_ratio, self._settings.propose_ratio
+        used = (last.parameters[name] for name in ("safe_ratio", "propose_ratio"))
+        age = self._now - datetime.fromisoformat(learnt_at)
+        return age < LEARN_EVERY and tuple(used) == wanted
 
     async def _merge(self, found: Iterable[_Merge]) -> int:
         merged = 0
@@ -133,7 +176,9 @@ class _Look:
             )
         return merged
 
-    async def _propose(self, found: Iterable[Proposal]) -> int:
+    async def _propose(
+        self, found: Iterable[Proposal], among: AbstractSet[int] | None
+    ) -> int:
         today = await self._database.read(partial(_of_survivors, found=found))
         proposed = 0
         for some in _batches(today.values(), PROPOSALS_PER_WRITE):
@@ -142,7 +187,12 @@ class _Look:
             )
         await self._database.write(
             MATCHER,
-            partial(candidates.forget_others, found=set(today), looked_at=self._now),
+            partial(
+                candidates.forget_others,
+                found=set(today),
+                looked_at=self._now,
+                among=among,
+            ),
         )
         return proposed
 
@@ -153,20 +203,18 @@ def _implausible(found: Matching) -> str | None:
     Where nobody is there twice, learning may take the next best likeness, such as one
     given name, for one person; it shows by far too many pairs.
     """
+    people = found.people if found.changed is None else len(found.changed)
     doubtful = int((found.pairs["decision"] != MERGE).sum())
-    if doubtful <= max(PROPOSALS_LEAST, PROPOSALS_RATIO * found.people):
+    if doubtful <= max(PROPOSALS_LEAST, PROPOSALS_RATIO * people):
         return None
     return (
-        f"{doubtful:,} pairs of {found.people:,} customers look alike, which is too "
+        f"{doubtful:,} pairs of {people:,} customers look alike, which is too "
         "many to be believed: nothing was merged or proposed by it"
     )
 
 
-def _has_changed(connection: Connection) -> bool:
-    last = analysis.current(connection, KIND, NAME)
-    if last is None:
-        return True
-    return pairs.have_changed(connection, last.created_at - OVERLAP)
+def _changed(connection: Connection, last: StoredRun) -> set[int]:
+    return pairs.changed(connection, last.created_at - OVERLAP)
 
 
 def _proven(connection: Connection) -> list[_Merge]:

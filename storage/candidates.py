@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -115,15 +116,19 @@ def propose(
 
 
 def forget_others(
-    connection: Connection, found: Collection[Pair], looked_at: datetime
+    connection: Connection,
+    found: Collection[Pair],
+    looked_at: datetime,
+    among: AbstractSet[int] | None = None,
 ) -> int:
-    """Drop proposals that a newer look at everybody did not find; returns how many.
+    """Drop proposals that a newer look did not find; returns how many.
 
     Parameters
     ----------
     connection : a writing one
     found : the pairs that the look found
     looked_at : when it began; what somebody proposed since stays
+    among : who was looked at, None for everybody; proposals about others stay
     """
     rows = connection.execute(
         select(match_candidates).where(
@@ -131,7 +136,12 @@ def forget_others(
             match_candidates.c.found_at < looked_at,
         )
     )
-    gone = [row.id for row in rows if (row.low_id, row.high_id) not in found]
+    gone = [
+        row.id
+        for row in rows
+        if (pair := (row.low_id, row.high_id)) not in found
+        and (among is None or not among.isdisjoint(pair))
+    ]
     for start in range(0, len(gone), IDS_PER_STATEMENT):
         some = gone[start : start + IDS_PER_STATEMENT]
         connection.execute(

@@ -107,17 +107,23 @@ def survivors(connection: Connection) -> dict[int, int]:
     return {row.id: row.alias_of for row in rows}
 
 
-def have_changed(connection: Connection, since: datetime) -> bool:
-    """Whether anything that is compared may have changed since then."""
-    moments = (
-        customers.c.updated_at,
-        identities.c.created_at,
-        identity_claims.c.created_at,
-    )
-    return any(
-        connection.scalar(select(moment).where(moment >= since).limit(1)) is not None
-        for moment in moments
-    )
+def changed(connection: Connection, since: datetime) -> set[int]:
+    """Customers of whom anything that is compared may have changed since then.
+
+    Of one who was merged both: the row that changed, and who the customer is now.
+    """
+    found: set[int] = set()
+    for key, moment in (
+        (customers.c.id, customers.c.updated_at),
+        (identities.c.customer_id, identities.c.created_at),
+        (identity_claims.c.customer_id, identity_claims.c.created_at),
+    ):
+        query = select(key, _root(customers)).distinct()
+        if key.table is not customers:
+            query = query.join(customers, customers.c.id == key)
+        rows = connection.execute(query.where(moment >= since))
+        found.update(each for row in rows for each in row)
+    return found
 
 
 def _root(table: Any) -> ColumnElement[int]:

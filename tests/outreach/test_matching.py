@@ -178,6 +178,98 @@ async def test_everybody_is_compared_on_request(house: House) -> None:
     assert (await look(house, everything=True)).people == 121
 
 
+def change(house: House, *ids: int, **fields: Any) -> None:
+    own = schema.customers.c.id.in_(ids)
+    values = {"updated_at": house.clock.now(), **fields}
+    house.write(
+        lambda c: c.execute(update(schema.customers).where(own).values(**values))
+    )
+
+
+async def days_after_a_look(house: House, days: int = 1) -> None:
+    """The crowd was compared, and nothing has changed since."""
+    house.clock.advance(DAY_SECONDS)
+    await look(house)
+    house.clock.advance(days * DAY_SECONDS)
+
+
+async def test_those_who_changed_are_compared_with_all(house: House) -> None:
+    house.write(crowd)
+    ada = house.write(lambda c: person(c, **TWIN))
+    await days_after_a_look(house)
+    again = house.write(lambda c: person(c, **TWIN | {"name": "Ada Wintr"}))
+    change(house, again)
+
+    found = await look(house)
+
+    assert (found.changed, found.people, found.merged) == (1, 122, 1)
+    assert survivor(house, again) == ada
+
+
+async def test_a_question_about_others_stays_when_few_are_compared(
+    house: House,
+) -> None:
+    house.write(namesakes)
+    await days_after_a_look(house)
+    change(house, 1)
+
+    found = await look(house)
+
+    assert (found.changed, found.waiting) == (1, 1)
+
+
+async def test_a_question_about_the_changed_is_dropped_when_it_holds_no_more(
+    house: House,
+) -> None:
+    _, again = house.write(namesakes)
+    await days_after_a_look(house)
+    change(house, again, name="Leo Brandt", address="1 Quay", postcode="99999")
+
+    found = await look(house)
+
+    assert (found.changed, found.waiting) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("days", "changed", "settings"),
+    [
+        pytest.param(7, 1, {}, id="a-week-later"),
+        pytest.param(1, 30, {}, id="a-quarter-changed"),
+        pytest.param(1, 1, {"propose_ratio": 0.6}, id="another-threshold"),
+        pytest.param(1, 1, {"everything": True}, id="on-request"),
+    ],
+)
+async def test_all_are_compared_and_learnt_from_anew(
+    house: House, days: int, changed: int, settings: dict[str, Any]
+) -> None:
+    house.write(crowd)
+    await days_after_a_look(house, days)
+    change(house, *range(1, changed + 1))
+
+    assert (await look(house, **settings)).changed is None
+
+
+async def test_what_was_learnt_is_as_old_after_few_were_compared(house: House) -> None:
+    house.write(crowd)
+    await days_after_a_look(house, 6)
+    change(house, 1)
+    assert (await look(house)).changed == 1
+    house.clock.advance(DAY_SECONDS)
+    change(house, 1)
+
+    assert (await look(house)).changed is None
+
+
+async def test_what_was_not_believed_is_not_used_again(house: House) -> None:
+    house.write(clerks)
+    house.clock.advance(DAY_SECONDS)
+    await look(house, propose_ratio=1e-9)
+    house.clock.advance(DAY_SECONDS)
+    change(house, 1)
+
+    assert (await look(house, propose_ratio=1e-9)).changed is None
+
+
 async def test_a_proposal_that_holds_no_more_is_dropped(house: House) -> None:
     _, again = house.write(namesakes)
     await look(house)

@@ -247,10 +247,38 @@ def test_a_new_address_opens_the_question_again(
     assert propose(database, (trio[0], trio[1])) == 1
 
 
-@pytest.mark.parametrize(
-    ("since", "expected"), [(NOW, True), (NOW + timedelta(seconds=1), False)]
-)
-def test_a_look_is_due_where_something_changed(
-    database: Database, trio: list[int], since: Any, expected: bool
+def test_who_changed_is_told_by_the_moment(database: Database, trio: list[int]) -> None:
+    address = IdentityKind.PHONE, "+49301234567"
+    write(database, lambda c: customers.add_identity(c, trio[1], *address, LATER))
+
+    assert database.read_now(lambda c: pairs.changed(c, NOW)) == set(trio)
+    assert database.read_now(lambda c: pairs.changed(c, LATER)) == {trio[1]}
+
+
+def test_of_a_merged_customer_the_survivor_changed_too(
+    database: Database, trio: list[int]
 ) -> None:
-    assert database.read_now(lambda c: pairs.have_changed(c, since)) is expected
+    claim = {"kind": IdentityKind.PHONE, "value": "+4930", "typed": "+4930"}
+    merge = partial(merges.merge, method=MergeMethod.PERSON, now=NOW)
+    write(database, lambda c: merge(c, trio[0], trio[1]))
+    statement = insert(schema.identity_claims)
+    values = {"customer_id": trio[1], "created_at": LATER, **claim}
+    write(database, lambda c: c.execute(statement.values(**values)))
+
+    assert database.read_now(lambda c: pairs.changed(c, LATER)) == set(trio[:2])
+
+
+def test_only_proposals_about_those_who_were_looked_at_are_dropped(
+    database: Database, trio: list[int]
+) -> None:
+    propose(database, (trio[0], trio[1]))
+    propose(database, (trio[0], trio[2]))
+
+    dropped = write(
+        database,
+        lambda c: candidates.forget_others(c, set(), LATER, among={trio[1]}),
+    )
+
+    assert dropped == 1
+    [left] = database.read_now(lambda c: candidates.waiting(c, 10))
+    assert left.high.id == trio[2]
