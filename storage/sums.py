@@ -34,6 +34,7 @@ Row = Sequence[Any]
 COLUMNS = tuple(column.name for column in customer_totals.c)
 
 
+LATER = "later_count"
 _SALE, _RETURN, _LATER = 1, 2, 3
 _COUNTS = [COLUMNS.index(name) for name in COLUMNS if name.endswith("_count")]
 
@@ -71,7 +72,7 @@ def sums_of_orders(shop: str, now: datetime, condition: ColumnElement[bool]) -> 
         "first_sale_at": _raw(func.min(case((sale, one.c.ordered_at)))),
         "last_sale_at": _raw(func.max(case((sale, one.c.ordered_at)))),
         "unpriced_count": _count(and_(one.c.state != _LATER, ~priced)),
-        "later_count": _count(one.c.state == _LATER),
+        LATER: _count(one.c.state == _LATER),
     }
     return (
         select(one.c.customer_id, *(each.label(name) for name, each in sums.items()))

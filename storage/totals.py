@@ -22,6 +22,7 @@ from core.model import Actor
 from storage import sums, totalled
 from storage.database import Database
 from storage.dialect import upsert
+from storage.parallel_sums import parallel_sums
 from storage.schema import customer_totals, installation, orders, stale_totals
 
 T = TypeVar("T")
@@ -145,8 +146,9 @@ class _Refresh:
                 pass
         self._write(partial(totalled.take_arrived, now=self._now))
         built = 0
-        whole = sums.counted_whole()
-        for rows in self._parts(sums.sums_of_orders(self._shop, self._now, whole)):
+        is_sqlite = self._database.is_sqlite
+        sums_of = sums.sums_of_orders if is_sqlite else parallel_sums
+        for rows in self._parts(sums_of(self._shop, self._now, sums.counted_whole())):
             self._write(partial(_insert, rows=rows))
             built += len(rows)
         self._write(self._end_build)

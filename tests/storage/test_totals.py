@@ -175,16 +175,16 @@ def test_of_two_who_refresh_at_once_the_later_goes_on(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.file(order("1", 1000))
-    whole = totals.sums.sums_of_orders
+    whole = totals.sums.counted_whole
     other = []
 
-    def meanwhile(*arguments: Any) -> Any:
+    def meanwhile() -> Any:
         if not other:
             other.append(None)
             shop.refresh()
-        return whole(*arguments)
+        return whole()
 
-    monkeypatch.setattr(totals.sums, "sums_of_orders", meanwhile)
+    monkeypatch.setattr(totals.sums, "counted_whole", meanwhile)
 
     with pytest.raises(LeaseLost):
         shop.refresh()
