@@ -13,7 +13,7 @@ from app.demo.profile import Profile, load_profile
 from app.demo.purchases import FIRST_CODE, ZONE, first_orders, make_orders
 from app.demo.records import Habit, Order, Person
 from app.generator.homes import Home, make_homes
-from app.generator.plan import BLOCK_CUSTOMERS, Plan
+from app.generator.plan import Plan
 
 # How likely an order stays on its weekday; others are placed a day or two before.
 WEEKDAYS = (1.0, 0.94, 0.9, 0.92, 0.86, 0.74, 0.97)
@@ -89,7 +89,7 @@ def _crowd(
     chatty: set[int],
 ) -> Crowd:
     profile = load_profile(plan.profile)
-    before = number * BLOCK_CUSTOMERS
+    before = plan.before(number)
     cast = make_cast(plan.rng(number, 3), plan.asof, habits, firsts, chatty, before)
     known = with_traits(plan.rng(number, 6), cast.people, profile)
     people, homes = make_homes(plan.rng(number, 5), known)

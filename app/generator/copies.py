@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from app.demo.people import FIRST_CODE
-from app.generator.plan import BLOCK_CUSTOMERS, Plan
+from app.generator.plan import Plan
 from app.generator.sheet import Planted, Row, Sheet
 from app.generator.typist import CHANGES, Cells
 
@@ -32,7 +32,7 @@ def plant_duplicates(plan: Plan, block: int, sheets: dict[str, Sheet]) -> None:
         for row, chance in zip(customers.rows, chances, strict=True)
         if chance < plan.dirty_ratio
     ]
-    first = FIRST_CODE + plan.customers + block * BLOCK_CUSTOMERS * max(COPIES)
+    first = FIRST_CODE + plan.customers + plan.before(block) * max(COPIES)
     added: list[tuple[int, Row]] = []
     others: dict[str, str] = {}
     for row in doubled:

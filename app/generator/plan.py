@@ -25,15 +25,20 @@ class Plan:
     profile: str = "shop"
     dirty_ratio: float = 0.0
     asof: datetime = UNTIL
+    block_customers: int = BLOCK_CUSTOMERS
 
     @property
     def blocks(self) -> int:
         """How many blocks there are."""
-        return -(-self.customers // BLOCK_CUSTOMERS)
+        return -(-self.customers // self.block_customers)
 
     def size(self, block: int) -> int:
         """How many customers a block has; the last may have fewer."""
-        return min(BLOCK_CUSTOMERS, self.customers - block * BLOCK_CUSTOMERS)
+        return min(self.block_customers, self.customers - self.before(block))
+
+    def before(self, block: int) -> int:
+        """How many customers stand before those of a block."""
+        return block * self.block_customers
 
     def rng(self, block: int, part: int) -> np.random.Generator:
         """Chance of its own for each part, so that blocks can be made in any order."""

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from app.generator.block import make_block, make_crowd
 from app.generator.dirt import plant_dirt
 from app.generator.people_rows import customer_sheet, opt_out_sheet
-from app.generator.plan import BLOCK_CUSTOMERS, Plan
+from app.generator.plan import Plan
 from app.generator.sale_rows import event_sheet, order_sheet, product_sheet
 from app.generator.service_rows import conversation_sheet, feedback_sheet
 from app.generator.sheet import KEY_COLUMNS, KEY_FILE, Sheet, as_csv
@@ -70,10 +70,13 @@ def make_customers(plan: Plan, number: int) -> Sheet:
     return sheet
 
 
-def write_files(plan: Plan, folder: Path, report: Report) -> dict[str, int]:
+def write_files(
+    plan: Plan, folder: Path, report: Report, workers: int | None = None
+) -> dict[str, int]:
     """Write every file; returns the rows of each. `report` gets customers and rows.
 
-    Memory holds a few blocks at once, however many customers there are.
+    Memory holds a few blocks at once, however many customers there are. `workers` are
+    the processes; as many as processors where there are blocks enough.
     """
     folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, int] = {}
@@ -83,7 +86,7 @@ def write_files(plan: Plan, folder: Path, report: Report) -> dict[str, int]:
         if plan.dirty_ratio:
             key = stack.enter_context((folder / KEY_FILE).open("wb"))
             key.write(as_csv([KEY_COLUMNS]))
-        for number, parts in enumerate(_all_parts(plan)):
+        for number, parts in enumerate(_all_parts(plan, workers)):
             for name, part in parts.items():
                 if name not in files:
                     files[name] = stack.enter_context((folder / name).open("wb"))
@@ -95,15 +98,16 @@ def write_files(plan: Plan, folder: Path, report: Report) -> dict[str, int]:
                         as_csv((name, before + row, *rest) for row, *rest in part.key)
                     )
                 counts[name] = counts.get(name, 0) + part.rows
-            done = min((number + 1) * BLOCK_CUSTOMERS, plan.customers)
+            done = plan.before(number) + plan.size(number)
             report(done, sum(counts.values()))
     return counts
 
 
-def _all_parts(plan: Plan) -> Iterator[Mapping[str, Part]]:
+def _all_parts(plan: Plan, wanted: int | None) -> Iterator[Mapping[str, Part]]:
     """Blocks in order; made by all processors where there are many."""
-    workers = min(os.cpu_count() or 1, plan.blocks)
-    if plan.blocks < BLOCKS_FOR_HELP or workers == 1:
+    usual = (os.cpu_count() or 1) if plan.blocks >= BLOCKS_FOR_HELP else 1
+    workers = usual if wanted is None else wanted
+    if workers == 1:
         for number in range(plan.blocks):
             yield make_parts(plan, number)
         return
