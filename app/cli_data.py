@@ -76,6 +76,25 @@ def import_(
 
 
 @commands.command()
+def export(
+    kind: Annotated[str, typer.Argument(help="As imported: customers, orders ...")],
+    to: Annotated[str, typer.Option(help="A file, or - for standard output.")],
+    source: Annotated[
+        str | None, typer.Option(help="Whose records; needed where there are several.")
+    ] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Only customers who are in it.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Write records as CSV that a spreadsheet opens safely and an import takes."""
+    from app.exports import export_command
+
+    with program_of(config) as program:
+        export_command(program, kind, to, source, segment)
+
+
+@commands.command()
 def generate(
     customers: Annotated[int, typer.Option(help="How many people there are.")] = 2000,
     seed: Annotated[int, typer.Option(help="The same gives the same files.")] = 7,

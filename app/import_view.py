@@ -57,6 +57,8 @@ REASONS = {
     "bad_duration": "neither a number nor a clock",
     "bad_yes_no": "neither yes nor no",
     "bad_score": "not a score on the mapping's scale",
+    "bad_scale": "not a scale of scores, as 1-10",
+    "bad_order_kind": "neither sale nor return",
     "no_score": "neither score nor comment nor issue",
     "bad_kind": "not a kind of conversation; say it under `values`",
     "bad_end": "not an end of a conversation; say it under `values`",

@@ -50,12 +50,14 @@ def export(program: Program, customer_id: int, folder: Path, language: str) -> N
 
 
 @contextmanager
-def private_file(path: Path, newline: str | None = None) -> Iterator[TextIO]:
+def private_file(
+    path: Path, encoding: str = "utf-8", newline: str | None = None
+) -> Iterator[TextIO]:
     """A new text file that nobody else on this machine can read, even for a moment."""
     # One that is there may have other rights, or be open elsewhere.
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline=newline) as stream:
+    with os.fdopen(descriptor, "w", encoding=encoding, newline=newline) as stream:
         yield stream
 
 

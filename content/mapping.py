@@ -38,7 +38,7 @@ TIME_UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
 _ORDERS = (
     *("order", "ordered_at", "customer", "country", "product", "product_name"),
     *("quantity", "price", "amount", "currency"),
-    *("discount", "coupon", "status"),
+    *("discount", "coupon", "status", "kind"),
 )
 _CUSTOMERS = (
     *("id", "name", "given_name", "family_name", "email", "phone", "telegram"),
@@ -52,13 +52,13 @@ _PRODUCTS = ("id", "name", "category", "price", "currency", "url", "active")
 _OPT_OUTS = ("id", "email", "reason")
 _EVENTS = ("id", "customer", "event", "at", "product", "value", "currency")
 _FEEDBACK = (
-    *("id", "customer", "answered_at", "score", "issue", "comment"),
+    *("id", "customer", "answered_at", "score", "scale", "issue", "comment"),
     *("agent", "topic", "channel", "conversation"),
 )
 _CONVERSATIONS = (
     *("id", "customer", "kind", "opened_at", "closed_at", "ended", "topic", "agent"),
     *("first_response_at", "first_response_seconds", "handling_seconds", "reopened"),
-    *("score", "issue", "comment"),
+    *("score", "scale", "issue", "comment"),
 )
 _RATES = ("currency", "day", "rate")
 

@@ -30,11 +30,15 @@ _FIELDS = (
 )
 _HEAD = (
     *("order", "ordered_at", "customer", "country", "currency"),
-    *("discount", "coupon", "status"),
+    *("discount", "coupon", "status", "kind"),
 )
 
 V = TypeVar("V")
 
+KINDS = {
+    **dict.fromkeys(("sale", "order", "销售"), OrderKind.SALE),
+    **dict.fromkeys(("return", "refund", "退货"), OrderKind.RETURN),
+}
 # An order of the batch, with the words for date and customer of its first line.
 Opened = tuple[OrderRecord, str, str]
 
@@ -72,6 +76,7 @@ class OrderReader:
         self._names: Words[str] = Words(lambda word: self._word(word, "product_name"))
         self._batch: Batch[OrderRecord] = Batch()
         self._opened: dict[str, Opened] = {}
+        self._told: dict[str, OrderKind] = {}
 
     def batches(self, position: int = 0) -> Iterator[Batch[OrderRecord]]:  # noqa: PLR0912, PLR0915  see below
         """All that follows line `position`, where an earlier batch ended."""
@@ -140,15 +145,18 @@ class OrderReader:
         return self._opened[name]
 
     def _open(self, row: list[str]) -> OrderRecord:
-        name, when, customer, country, currency, discount, coupon, status = (
+        name, when, customer, country, currency, discount, coupon, status, kind = (
             self._pick_head(row)
         )
         code = (currency.strip() or self._fallbacks["currency"]).upper()
+        told = self._told_kind(kind)
+        if told is not None:
+            self._told[name] = told
         return OrderRecord(
             external_id=self._identifier(name, "order"),
             customer=self._identifier(customer, "customer", required=False) or None,
             country=self._word(country, "country") or None,
-            kind=OrderKind.SALE,
+            kind=told or OrderKind.SALE,
             ordered_at=self._moments[when],
             currency=code,
             lines=[],
@@ -169,14 +177,23 @@ class OrderReader:
             raise
 
     def _cut(self, position: int) -> Batch[OrderRecord]:
-        done, self._batch, self._opened = self._batch, Batch(), {}
+        done, self._batch = self._batch, Batch()
+        self._opened, self._told = {}, {}
         done.position = position
         names = self._names
         done.products = {code: names[label] for code, label in done.products.items()}
         done.records = [record for record in done.records if record.lines]
         return done
 
+    def _told_kind(self, text: str) -> OrderKind | None:
+        word = self._word(text, "kind").lower()
+        if word and word not in KINDS:
+            raise BadValue("bad_order_kind", text, "kind")
+        return KINDS.get(word)
+
     def _kind(self, name: str, quantity: int, amount: int) -> OrderKind:
+        if name in self._told:
+            return self._told[name]
         prefix = self._rules.return_prefix
         marked = prefix is not None and name.startswith(prefix)
         return (

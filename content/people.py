@@ -188,7 +188,16 @@ def _gender(cells: Cells) -> str | None:
 
 def _preferences(cells: Cells) -> dict[str, str]:
     """`tea; size=M` means tea: yes, size: M. A JSON object is one, too."""
-    text = cells.word("preferences") or ""
+    return parse_preferences(cells.word("preferences") or "")
+
+
+def parse_preferences(text: str) -> dict[str, str]:
+    """What a cell of preferences says.
+
+    Raises
+    ------
+    BadValue : `bad_preferences`
+    """
     if text.startswith(("{", "[")):
         return _from_json(text)
     found = {}

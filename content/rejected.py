@@ -1,7 +1,8 @@
-"""Rows that an import left out, corrected by a person and read again.
+"""Files of ours, read again: rows that were left out and corrected, and exports.
 
 A file of rejects has the columns of the file that they come from, and behind them
-those that say what was wrong; a column of these names marks such a file.
+those that say what was wrong; a column of these names marks such a file. So does the
+last column of an export.
 """
 
 from __future__ import annotations
@@ -21,8 +22,15 @@ LINE, REASON, VALUE, FROM = (
 MARKS = (LINE, REASON, VALUE, FROM)
 HEAD_BYTES = 1 << 16
 
+# The last column of a file that we exported. Its cells are those of `safe_cell`, and
+# the columns that no field takes may begin with a word that keeps them apart.
+EXPORTED = "rapport_export"
+APART = "attributes."
+_EXPORTED_HEADER = re.compile(rb",rapport_export(\r?\n|,rejected_line,)")
+
 # A spreadsheet would run a cell that begins so; a number may, and a phone number.
-_FORMULA = re.compile(r"'*[=+\-@\t\r](?![\d\s().,/-]*$)", re.DOTALL)
+# Some read the wide signs of Chinese and Japanese keyboards like the narrow ones.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠](?![\d\s().,/-]*$)", re.DOTALL)
 
 # The import that left a row out, and the row's line in its file.
 Origin = tuple[int, int]
@@ -39,27 +47,58 @@ def plain_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
+def attribute_column(name: str, taken: Container[str]) -> str:
+    """What a column of an exported file is called that no field takes."""
+    apart = name in taken or name in MARKS or name.startswith(APART)
+    return safe_cell(f"{APART}{name}" if apart or name == EXPORTED else name)
+
+
+def attribute_name(column: str) -> str:
+    """What such a column is the name of."""
+    return plain_cell(column).removeprefix(APART)
+
+
 def open_rejected(path: Path, mapping: FileMapping, name: str = "") -> Table:
-    """`open_table`, for a file of rejects too.
+    """`open_table`, for files of ours too: of rejects, and exported ones.
 
     Raises
     ------
     DataError : as `open_table`
     """
     table = open_table(path, mapping, name)
-    return Corrected(table) if FROM in table.header else table
+    if EXPORTED in table.header:
+        table.rest = {
+            attribute_name(column): place
+            for column, place in table.rest.items()
+            if column != EXPORTED
+        }
+    if FROM in table.header:
+        return Corrected(table)
+    return Exported(table) if EXPORTED in table.header else table
 
 
 def settled_by_marks(mapping: FileMapping, path: Path) -> FileMapping:
-    """The mapping for this file: ours of rejects have a form of their own.
+    """The mapping for this file: ours have a form of their own.
 
-    Whatever the file was that they come from, they are CSV with a header; a
-    spreadsheet may have changed separator and encoding since.
+    Exports are read as they were written. Rejects are CSV with a header, whatever the
+    file was that they come from; a spreadsheet may have changed separator and encoding
+    since, as it may have done with an export, which is guessed then.
     """
     if not path.is_file():
         return mapping
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
+    if _EXPORTED_HEADER.search(head) is not None:
+        mapping = replace(
+            mapping,
+            encoding="utf-8-sig",
+            delimiter=",",
+            decimal=".",
+            dates=("iso",),
+            header=(),
+            guess=frozenset(),
+            written_hash=mapping.content_hash,
+        )
     found = re.search(rb"rejected_line\"?(.)\"?rejected_reason", head)
     if found is None:
         return mapping
@@ -81,6 +120,25 @@ def _encoding(head: bytes, mapping: FileMapping) -> str:
     except UnicodeDecodeError:
         return mapping.encoding
     return "utf-8-sig"
+
+
+class Exported(Table):
+    """A table that we wrote: its cells are as they were."""
+
+    def __init__(self, inner: Table) -> None:
+        self.__dict__.update(inner.__dict__)
+        self._inner = inner
+
+    def _chunks(self, done: int, rows: int) -> Iterator[Chunk]:
+        for chunk in self._inner._chunks(done, rows):
+            for row in chunk.rows:
+                for place, cell in enumerate(row):
+                    if cell[:1] == "'":
+                        row[place] = plain_cell(cell)
+            yield chunk
+
+    def _read_columns(self) -> Columns:
+        raise NotImplementedError
 
 
 class Corrected(Table):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from core.model import Channel, ConsentState, DeliveryState, IdentityKind, Owner
 from storage import installation
@@ -111,6 +111,18 @@ def customer_ids(
             .distinct()
         )
     return list(connection.scalars(query.order_by(customers.c.id).limit(limit)))
+
+
+def in_segment(segment: str) -> Select[tuple[int]]:
+    """The ids of a segment's members, as a query."""
+    return (
+        select(memberships.c.customer_id)
+        .join(segments, segments.c.id == memberships.c.segment_id)
+        .where(
+            segments.c.key == segment,
+            memberships.c.model_run_id.in_(_current_runs("segments")),
+        )
+    )
 
 
 def has_segment(connection: Connection, segment: str) -> bool:

@@ -29,14 +29,13 @@ Line: TypeAlias = tuple[int | None, int, int]
 class Told:
     """What the file says of an order that is there; its names are our ids.
 
-    Of whoever is `forgotten` the file can't say whose it is: that stays as it stands.
+    Where it names nobody whom we know, whose it is stays as it stands.
     """
 
     order_id: int
     record: OrderRecord
     customer_id: int | None
     lines: Sequence[Line]
-    forgotten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class _Stored:
         record, head = told.record, self.head
         return (
             self.lines == list(told.lines)
-            and (told.forgotten or head["customer_id"] == told.customer_id)
+            and told.customer_id in {None, head["customer_id"]}
             and head["kind"] == record.kind
             and head["ordered_at"] == record.ordered_at
             and head["currency"] == record.currency
@@ -126,7 +125,7 @@ def meet(
 
 
 def _with_owner(told: Told, stored: _Stored) -> Told:
-    if not told.forgotten:
+    if told.customer_id is not None:
         return told
     return replace(told, customer_id=stored.head["customer_id"])
 

@@ -77,11 +77,11 @@ def write_conversations(
     gone = {name for name, r in told.items() if r.customer and r.customer not in people}
     found = {}
     for name, record in told.items():
-        customer, said = people.get(record.customer or ""), record
-        if name in gone:
-            said = replace(record, comment=None)
-            # Whose it is, a file can't say of the forgotten: it stays where it is.
-            customer = stored[name]["talk"]["customer_id"] if name in stored else None
+        customer = people.get(record.customer or "")
+        if customer is None and name in stored:
+            # A file that names nobody whom we know takes nothing away.
+            customer = stored[name]["talk"]["customer_id"]
+        said = replace(record, comment=None) if name in gone else record
         staff = team.get(record.agent or "")
         found[name] = told_of(said, customer, staff, actor_of(connection))
     new = {name: each for name, each in found.items() if name not in stored}

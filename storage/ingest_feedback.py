@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +65,7 @@ def write_feedback(
         said[name] = _said(record, name, customer, staff, talk)
         if name in gone:
             said[name]["comment"] = None
-    _store(connection, row, _one_per_episode(said), gone)
+    _store(connection, row, _one_per_episode(said))
     return +(corrected + Counter(erased=len(gone)))
 
 
@@ -130,15 +130,12 @@ def _one_per_episode(said: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, 
 
 
 def _store(
-    connection: Connection,
-    row: Import,
-    said: Mapping[str, dict[str, Any]],
-    gone: Set[str],
+    connection: Connection, row: Import, said: Mapping[str, dict[str, Any]]
 ) -> None:
     stored = _stored(connection, row, said)
-    for name in gone & stored.keys():
-        # Whose it is, a file can't say of the forgotten: it stays where it is.
-        said[name]["customer_id"] = stored[name].customer_id
+    for name, each in stored.items():
+        # A file that names nobody whom we know takes nothing away.
+        said[name]["customer_id"] = said[name]["customer_id"] or each.customer_id
     new = [values for name, values in said.items() if name not in stored]
     ids = new_ids(connection, feedback, len(new))
     insert_rows(

@@ -303,7 +303,6 @@ class OrderWriter:
                     (product_ids[code], units, amount)
                     for code, units, amount in record.lines
                 ],
-                self._is_forgotten(record, learned),
             )
             for record in records
             if not known[record.external_id].is_ours
