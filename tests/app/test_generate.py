@@ -27,7 +27,7 @@ from content.mapping_file import find_mapping
 from content.profile import PROFILES, TEMPLATES
 from content.rejected import LINE
 from core.clock import SystemClock
-from core.settings import Settings, Storage
+from core.settings import ROOT, Settings, Storage
 from storage.database import Database, open_database
 from tests.app.conftest import Rapport
 
@@ -252,6 +252,14 @@ def test_orders_of_a_duplicate_name_who_placed_them(
     placed = [others[orders[int(row["line"]) - 2]["customer_id"]] for row in shared]
     assert placed == [row["truth"] for row in shared]
     assert len(placed) > 20
+
+
+def test_the_papers_tell_what_may_be_wrong(key: list[Row]) -> None:
+    told = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+    found = {row["what"] for row in key}
+    assert {what for what in found | REJECTED if f"`{what}`" not in told} == set()
+    assert len(found) > 35
 
 
 # --- imported -------------------------------------------------------------------------
