@@ -84,6 +84,9 @@ def _orders(
         f" started_at, completed_at) VALUES ({import_id}, 1, 'orders', 'bench',"
         f" '{import_id}', '', 'complete', 0, 0, 0, 0, '{{}}', {BEGIN}, {BEGIN})",
     )
+    if connection.dialect.name == "postgresql":
+        # What we made needs no look at each of its keys.
+        _run(connection, "SET LOCAL session_replication_role = replica")
     pace = YEARS * SECONDS_PER_YEAR // books.orders
     second = f"{FIRST_SECOND} + i * {pace}"
     _run(
