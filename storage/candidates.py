@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -38,6 +39,11 @@ from storage.schema import (
 # What is shown side by side; attributes differ between sources by their nature.
 COUNTED = (orders, conversations, feedback)
 IDS_PER_STATEMENT = 1000
+# Built once, for a night may settle thousands of pairs.
+_KNOWN = select(match_candidates.c.id).where(
+    match_candidates.c.low_id == bindparam("low"),
+    match_candidates.c.high_id == bindparam("high"),
+)
 
 
 class CandidateError(RapportError):
@@ -159,9 +165,8 @@ def settle(
 ) -> None:
     """Write down what became of two customers, and who decided it."""
     low_id, high_id = sorted(pair)
-    known = connection.scalar(
-        select(match_candidates.c.id).where(_is_pair(low_id, high_id))
-    )
+    pair_ids = {"low": low_id, "high": high_id}
+    known = connection.scalar(_KNOWN, pair_ids)
     values = {"state": state, "decided_by": actor_of(connection), "decided_at": now}
     if known is None:
         values |= {"probability_ratio": probability_ratio or 0.0, "evidence": []}
@@ -312,6 +317,5 @@ def _write(
             update(match_candidates).where(_is_pair(low_id, high_id)).values(**values)
         )
     else:
-        connection.execute(
-            insert(match_candidates).values(low_id=low_id, high_id=high_id, **values)
-        )
+        row = {"low_id": low_id, "high_id": high_id, **values}
+        connection.execute(insert(match_candidates), row)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from core.model import ConsentState
 from storage import customers
@@ -29,19 +29,23 @@ class Said:
     state: str
 
 
-def ledger(connection: Connection, customer_id: int) -> list[Said]:
-    """What a customer said so far, the oldest first."""
-    rows = connection.execute(
-        select(consents.c.id, consents.c.channel, consents.c.topic, consents.c.state)
-        .where(consents.c.customer_id == customer_id)
-        .order_by(consents.c.id)
+_LEDGERS = (
+    select(
+        consents.c.customer_id,
+        *(consents.c[name] for name in ("id", "channel", "topic", "state")),
     )
-    return [Said(row.id, row.channel, row.topic, row.state) for row in rows]
+    .where(consents.c.customer_id.in_(bindparam("ids", expanding=True)))
+    .order_by(consents.c.id)
+)
 
 
-def newest_id(connection: Connection) -> int:
-    """How far the ledger goes."""
-    return connection.scalar(select(func.max(consents.c.id))) or 0
+def ledgers(connection: Connection, customer_ids: Iterable[int]) -> list[list[Said]]:
+    """What each of these customers said so far, the oldest first."""
+    found: dict[int, list[Said]] = {each: [] for each in customer_ids}
+    for row in connection.execute(_LEDGERS, {"ids": list(found)}):
+        said = Said(row.id, row.channel, row.topic, row.state)
+        found[row.customer_id].append(said)
+    return list(found.values())
 
 
 def withdrawn(both: Sequence[Sequence[Said]], mark: int) -> list[Matter]:

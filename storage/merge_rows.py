@@ -8,17 +8,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
+    Update,
     and_,
+    bindparam,
     false,
     func,
+    literal_column,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -38,6 +44,15 @@ from storage.schema import (
 
 # A statement takes so many names of rows at most on SQLite and on PostgreSQL.
 NAMES_PER_STATEMENT = 1000
+# Built once, for a night may merge thousands.
+_LAST_PLACE = select(func.max(identities.c.place)).where(
+    identities.c.customer_id == bindparam("survivor_id")
+)
+_SHIFT = (
+    update(identities)
+    .where(identities.c.id.in_(bindparam("ids", expanding=True)))
+    .values(place=identities.c.place + bindparam("by"))
+)
 # In these a row may still be sent.
 _OPEN_RUNS = (RunState.PLANNING, RunState.RUNNING, RunState.PAUSED)
 
@@ -66,10 +81,9 @@ def move(
     left: dict[str, list[int]] = {}
     # Before any row moves: those that come would be taken for the survivor's own.
     offset = _offset(connection, survivor_id)
-    for key in _keys():
-        for name, stays in _names(connection, key, survivor_id, merged_id):
-            target = left if stays else moved
-            target.setdefault(key.table.name, []).append(name)
+    for key, name, stays in _names(connection, survivor_id, merged_id):
+        target = left if stays else moved
+        target.setdefault(key.table.name, []).append(name)
     for key in _keys():
         _give(connection, key, moved.get(key.table.name, ()), merged_id, survivor_id)
     _shift(connection, moved.get("identities", ()), offset)
@@ -138,17 +152,20 @@ def give_arrivals(
 # --- which rows -----------------------------------------------------------------------
 
 
-def _keys() -> Iterator[CustomerKey]:
+@cache
+def _keys() -> tuple[CustomerKey, ...]:
     kinds = {OnMerge.MOVE, OnMerge.KEEP_SURVIVORS}
-    return (key for key in CUSTOMER_KEYS if key.merge in kinds)
+    return tuple(key for key in CUSTOMER_KEYS if key.merge in kinds)
 
 
-def _stays(key: CustomerKey, survivor_id: int) -> ColumnElement[bool]:
+def _stays(key: CustomerKey) -> ColumnElement[bool]:
     """Whether a row of what a customer has once stays where it is."""
+    if key.merge is OnMerge.MOVE:
+        return false()
     own = key.table.alias("own")
     alike = [own.c[name] == key.table.c[name] for name in key.per]
     survivors = select(own.c[key.column]).where(
-        own.c[key.column] == survivor_id, *alike
+        own.c[key.column] == bindparam("survivor_id"), *alike
     )
     if key.table is not deliveries:
         return survivors.exists()
@@ -161,13 +178,32 @@ def _stays(key: CustomerKey, survivor_id: int) -> ColumnElement[bool]:
 
 
 def _names(
-    connection: Connection, key: CustomerKey, survivor_id: int, merged_id: int
-) -> list[tuple[int, bool]]:
+    connection: Connection, survivor_id: int, merged_id: int
+) -> list[tuple[CustomerKey, int, bool]]:
     """The merged customer's rows, and of each whether it stays."""
-    stays = false() if key.merge is OnMerge.MOVE else _stays(key, survivor_id)
-    query = select(key.name, stays).where(key.key == merged_id)
-    rows = connection.execute(query.distinct().order_by(key.name))
-    return [(name, bool(flag)) for name, flag in rows]
+    ids = {"survivor_id": survivor_id, "merged_id": merged_id}
+    found = {
+        (int(place), int(name), bool(stays))
+        for place, name, stays in connection.execute(_all_names(), ids)
+    }
+    return [(_keys()[place], name, stays) for place, name, stays in sorted(found)]
+
+
+@cache
+def _all_names() -> CompoundSelect[Any]:
+    """The names of a customer's rows in all tables at once.
+
+    Most customers have rows in few tables. Such a statement takes longer to build than
+    to run.
+    """
+    return union_all(
+        *(
+            select(literal_column(str(place)), key.name, _stays(key)).where(
+                key.key == bindparam("merged_id")
+            )
+            for place, key in enumerate(_keys())
+        )
+    )
 
 
 def _give(
@@ -178,11 +214,20 @@ def _give(
     to_id: int,
 ) -> None:
     for some in _batches(names):
-        connection.execute(
-            update(key.table)
-            .where(key.key == from_id, key.name.in_(some))
-            .values({key.column: to_id})
+        values = {"from_id": from_id, "to_id": to_id, "names": some}
+        connection.execute(_giving(key), values)
+
+
+@cache
+def _giving(key: CustomerKey) -> Update:
+    return (
+        update(key.table)
+        .where(
+            key.key == bindparam("from_id"),
+            key.name.in_(bindparam("names", expanding=True)),
         )
+        .values({key.column: bindparam("to_id")})
+    )
 
 
 def _batches(names: Iterable[int]) -> Iterator[list[int]]:
@@ -196,21 +241,14 @@ def _batches(names: Iterable[int]) -> Iterator[list[int]]:
 
 def _offset(connection: Connection, survivor_id: int) -> int:
     """The place behind all addresses of the survivor: they are written to first."""
-    last = connection.scalar(
-        select(func.max(identities.c.place)).where(
-            identities.c.customer_id == survivor_id
-        )
-    )
+    last = connection.scalar(_LAST_PLACE, {"survivor_id": survivor_id})
     return 0 if last is None else int(last) + 1
 
 
 def _shift(connection: Connection, ids: Iterable[int], by: int) -> None:
-    for some in _batches(ids):
-        connection.execute(
-            update(identities)
-            .where(identities.c.id.in_(some))
-            .values(place=identities.c.place + by)
-        )
+    # A survivor without addresses has none to stand behind.
+    for some in _batches(ids if by else ()):
+        connection.execute(_SHIFT, {"ids": some, "by": by})
 
 
 # --- deliveries that wait -------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from core.errors import Problem, RapportError
 from core.model import MatchState, MergeMethod
@@ -29,7 +29,32 @@ from storage import (
 from storage.database import actor_of
 from storage.merge_fields import UnitedFields
 from storage.merge_rows import MovedRows
-from storage.schema import conversations, customers, merges
+from storage.schema import consents, conversations, customers, merges
+
+# Built once: each takes longer to build than to run, and a night may merge thousands.
+_INSERT = insert(merges).returning(merges)
+_HOLD = (
+    select(customers)
+    .where(customers.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(customers.c.id)
+    .with_for_update()
+)
+_MARKS = select(
+    *(
+        func.coalesce(select(func.max(table.c.id)).scalar_subquery(), 0).label(name)
+        for name, table in (("consents", consents), ("conversations", conversations))
+    )
+)
+_ALIAS = (
+    update(customers)
+    .where(customers.c.id == bindparam("own_id"))
+    .values(alias_of=bindparam("alias_of"), updated_at=bindparam("updated_at"))
+)
+_WRITE = (
+    update(merges)
+    .where(merges.c.id == bindparam("merge_id"))
+    .values(moved=bindparam("moved", type_=merges.c.moved.type))
+)
 
 
 class MergeError(RapportError):
@@ -72,23 +97,19 @@ def merge(
         already, or both are the same
     """
     _check(connection, survivor_id, merged_id)
-    merge_id = int(
-        connection.execute(
-            insert(merges)
-            .values(
-                survivor_id=survivor_id,
-                merged_id=merged_id,
-                method=method,
-                probability_ratio=probability_ratio,
-                reason=reason or None,
-                moved={},
-                actor=actor_of(connection),
-                at=now,
-            )
-            .returning(merges.c.id)
-        ).scalar_one()
-    )
-    _unite(connection, _row(connection, merge_id), now)
+    values = {
+        "survivor_id": survivor_id,
+        "merged_id": merged_id,
+        "method": method,
+        "probability_ratio": probability_ratio,
+        "reason": reason or None,
+        "moved": {},
+        "actor": actor_of(connection),
+        "at": now,
+    }
+    row = connection.execute(_INSERT, values).one()
+    merge_id = int(row.id)
+    _unite(connection, row, now)
     pair = survivor_id, merged_id
     candidates.settle(connection, pair, MatchState.MERGED, now, probability_ratio)
     staff.audit(
@@ -171,14 +192,11 @@ def of_customer(connection: Connection, customer_id: int) -> list[Merge]:
 def _unite(connection: Connection, row: Row[Any], now: datetime) -> None:
     """Do what the merge says; one that is made again keeps its marks."""
     before: dict[str, Any] = row.moved
-    marks = before.get("marks") or {
-        "consents": merge_consents.newest_id(connection),
-        "conversations": _newest_conversation(connection),
-    }
-    survivor, merged = (
-        _customer(connection, each) for each in (row.survivor_id, row.merged_id)
-    )
-    said = [merge_consents.ledger(connection, each.id) for each in (survivor, merged)]
+    marks = before.get("marks") or connection.execute(_MARKS).one()._asdict()
+    both = row.survivor_id, row.merged_id
+    found = {each.id: each for each in _hold(connection, both)}
+    survivor, merged = (found[each] for each in both)
+    said = merge_consents.ledgers(connection, both)
     fields = merge_fields.unite(connection, survivor, merged, now)
     rows = merge_rows.move(connection, survivor.id, merged.id, now)
     known = {
@@ -189,21 +207,15 @@ def _unite(connection: Connection, row: Row[Any], now: datetime) -> None:
     added = merge_consents.withdraw(
         connection, survivor.id, row.id, matters, now, known
     )
-    connection.execute(
-        update(customers)
-        .where(customers.c.id == merged.id)
-        .values(alias_of=survivor.id, updated_at=now)
-    )
-    _write(
-        connection,
-        row.id,
-        {
-            "rows": rows.as_json(),
-            "fields": fields.as_json(),
-            "consents": added,
-            "marks": marks,
-        },
-    )
+    values = {"own_id": merged.id, "alias_of": survivor.id, "updated_at": now}
+    connection.execute(_ALIAS, values)
+    moved = {
+        "rows": rows.as_json(),
+        "fields": fields.as_json(),
+        "consents": added,
+        "marks": marks,
+    }
+    connection.execute(_WRITE, {"merge_id": row.id, "moved": moved})
 
 
 def _take_back(connection: Connection, row: Row[Any], now: datetime) -> None:
@@ -214,11 +226,8 @@ def _take_back(connection: Connection, row: Row[Any], now: datetime) -> None:
     survivor = _customer(connection, row.survivor_id)
     fields = UnitedFields(**moved["fields"])
     merge_fields.take_back(connection, survivor, fields, now)
-    connection.execute(
-        update(customers)
-        .where(customers.c.id == row.merged_id)
-        .values(alias_of=None, updated_at=now)
-    )
+    values = {"own_id": row.merged_id, "alias_of": None, "updated_at": now}
+    connection.execute(_ALIAS, values)
 
 
 def _share_arrivals(
@@ -237,16 +246,6 @@ def _share_arrivals(
         merge_consents.copy_withdrawals(
             connection, holder, undone.merged_id, row.moved["marks"]["consents"]
         )
-
-
-def _write(connection: Connection, merge_id: int, moved: dict[str, Any]) -> None:
-    connection.execute(
-        update(merges).where(merges.c.id == merge_id).values(moved=moved)
-    )
-
-
-def _newest_conversation(connection: Connection) -> int:
-    return connection.scalar(select(func.max(conversations.c.id))) or 0
 
 
 # --- who ------------------------------------------------------------------------------
@@ -274,8 +273,7 @@ def _check(connection: Connection, survivor_id: int, merged_id: int) -> None:
 
 def _hold(connection: Connection, ids: Iterable[int]) -> Sequence[Row[Any]]:
     """These customers, kept from others until this transaction ends."""
-    query = select(customers).where(customers.c.id.in_(sorted(set(ids))))
-    return connection.execute(query.order_by(customers.c.id).with_for_update()).all()
+    return connection.execute(_HOLD, {"ids": sorted(set(ids))}).all()
 
 
 def _customer(connection: Connection, customer_id: int) -> Row[Any]:
