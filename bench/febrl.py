@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.dirty_people import true_pairs
+from bench.planted_people import true_pairs
 
 # One of our fields, and the columns of a file that make it up.
 COLUMNS = {

@@ -10,7 +10,7 @@ import pytest
 
 from analytics.matching import Matching, MatchingSpec, match_changed, match_people
 from analytics.matching_model import MatchModel
-from bench.dirty_people import dirty_people
+from bench.planted_people import planted_people
 from core.errors import DataError
 from core.settings import Settings
 
@@ -45,7 +45,7 @@ NOBODY = dict.fromkeys(ANN)
 @pytest.fixture(scope="module")
 def town() -> pd.DataFrame:
     """Customers of whom none is there twice, with ids from 1000 on."""
-    frame, pairs = dirty_people(150, seed=5, duplicates_ratio=0.0)
+    frame, pairs = planted_people(150, seed=5, dirty_ratio=0.0)
     assert not pairs
     return frame.assign(customer_id=frame["customer_id"] + 1000)
 
@@ -281,7 +281,7 @@ def test_a_common_surname_counts_less_than_a_rare_one(town):
 def test_the_probability_decides_by_the_thresholds_of_the_settings(town):
     settings = Settings().matching
     spec = MatchingSpec(settings.safe_ratio, settings.propose_ratio)
-    people = dirty_people(1000, seed=3)[0]
+    people = planted_people(1000, seed=3)[0]
 
     pairs = match_people(people, spec).pairs
     merged, proposed = (
@@ -300,7 +300,7 @@ def test_the_probability_decides_by_the_thresholds_of_the_settings(town):
 
 
 def test_a_higher_threshold_proposes_fewer(town):
-    people = dirty_people(1000, seed=3)[0]
+    people = planted_people(1000, seed=3)[0]
 
     pairs = [
         match_people(people, MatchingSpec(propose_ratio=ratio)).pairs
@@ -314,7 +314,7 @@ def test_a_higher_threshold_proposes_fewer(town):
 
 
 def test_planted_duplicates_are_found():
-    people, truth = dirty_people(3000, seed=11)
+    people, truth = planted_people(3000, seed=11)
 
     pairs = match_people(people, SPEC).pairs
 
@@ -328,7 +328,7 @@ def test_planted_duplicates_are_found():
 
 @pytest.mark.parametrize("seed", [7, 8])
 def test_where_nobody_is_there_twice_hardly_anybody_is_proposed(seed):
-    people, _ = dirty_people(4000, seed, duplicates_ratio=0.0)
+    people, _ = planted_people(4000, seed, dirty_ratio=0.0)
 
     pairs = match_people(people, SPEC).pairs
 
@@ -374,7 +374,7 @@ def test_one_person_is_found_among_namesakes():
 
 
 def test_the_order_of_rows_and_columns_does_not_matter():
-    people, _ = dirty_people(600, seed=2)
+    people, _ = planted_people(600, seed=2)
     mixed = people.sample(frac=1, random_state=4)[people.columns[::-1]]
 
     one, other = (match_people(each, SPEC) for each in (people, mixed))
@@ -427,7 +427,7 @@ def test_a_customer_given_twice_is_refused():
 
 
 def test_a_model_run_says_what_was_learnt_beside_plain_copies():
-    people, _ = dirty_people(600, seed=2)
+    people, _ = planted_people(600, seed=2)
     matching = match_people(people, SPEC)
 
     run = matching.model_run(None, pd.Timestamp("2026-01-01", tz="UTC"))
@@ -445,7 +445,7 @@ def test_a_model_run_says_what_was_learnt_beside_plain_copies():
 @pytest.fixture(scope="module")
 def grown() -> tuple[pd.DataFrame, set[int]]:
     """Customers with ids, and a tenth of them who are new or changed."""
-    people, _ = dirty_people(2500, seed=12)
+    people, _ = planted_people(2500, seed=12)
     return people, set(people["customer_id"].sample(250, random_state=1).tolist())
 
 
