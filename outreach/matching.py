@@ -30,8 +30,8 @@ T = TypeVar("T")
 log = get_logger("matching")
 MATCHER = system("matcher")
 KIND, NAME = "matching", "people"
-# One merge takes about 20 ms: a serving process is not held up by more.
-MERGES_PER_WRITE = 1
+# A merge takes 3 to 20 ms. As many share a write as keep it from holding up others.
+MERGES_PER_WRITE, WRITE_SECONDS = 20, 0.03
 PROPOSALS_PER_WRITE = 200
 # A write that was open when the last look began may have carried an earlier moment.
 OVERLAP = timedelta(minutes=10)
@@ -110,6 +110,7 @@ class _Look:
     ) -> None:
         self._database = database
         self._settings = settings
+        self._clock = clock
         self._now = clock.now()
         self._last = last
 
@@ -169,11 +170,14 @@ class _Look:
         return age < LEARN_EVERY and tuple(used) == wanted
 
     async def _merge(self, found: Iterable[_Merge]) -> int:
-        merged = 0
-        for some in _batches(found, MERGES_PER_WRITE):
+        merged, size = 0, 1
+        rest = iter(found)
+        while some := list(islice(rest, size)):
+            begun = self._clock.boot_seconds()
             merged += await self._database.write(
                 MATCHER, partial(_merge, found=some, now=self._now)
             )
+            size = next_size(size, self._clock.boot_seconds() - begun)
         return merged
 
     async def _propose(
@@ -296,6 +300,13 @@ def _of_survivors(
         if len(ids) == 2 and apart.get(pair := (min(ids), max(ids)), True):
             today[pair] = replace(each, low_id=pair[0], high_id=pair[1])
     return today
+
+
+def next_size(size: int, seconds: float) -> int:
+    """How many merges the next write takes, after one of so many took so long."""
+    if seconds > WRITE_SECONDS:
+        return max(1, size // 2)
+    return min(MERGES_PER_WRITE, size * 2) if seconds < WRITE_SECONDS / 2 else size
 
 
 def _batches(found: Iterable[T], size: int) -> Iterator[list[T]]:

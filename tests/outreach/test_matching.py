@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 
 from core.model import IdentityKind, MergeMethod
 from core.settings import Matching
-from outreach.matching import KIND, NAME, Matched, match_customers
+from outreach.matching import KIND, NAME, Matched, match_customers, next_size
 from storage import analysis, candidates, customers, merges, schema
 from storage.candidates import Proposal
 from storage.database import Connection
@@ -323,6 +323,39 @@ async def test_the_attribute_of_a_number_speaks_for_one_person(house: House) -> 
     assert [tuple(row) for row in house.read(lambda c: c.execute(query).all())] == [
         tuple(ids)
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "expected"),
+    [
+        pytest.param(1, 0.004, 2, id="quick"),
+        pytest.param(16, 0.004, 20, id="no-more-than-20"),
+        pytest.param(4, 0.02, 4, id="right"),
+        pytest.param(8, 0.05, 4, id="slow"),
+        pytest.param(1, 0.5, 1, id="one-at-least"),
+    ],
+)
+def test_as_many_are_merged_in_a_write_as_hold_up_nobody(
+    size: int, seconds: float, expected: int
+) -> None:
+    assert next_size(size, seconds) == expected
+
+
+def copies(connection: Connection, count: int) -> None:
+    """The first customers again."""
+    fields = ("name", "birth_date", "address", "city", "postcode")
+    query = select(*(schema.customers.c[each] for each in fields))
+    for row in connection.execute(query.limit(count)).all():
+        person(connection, **row._asdict())
+
+
+async def test_many_are_merged_each_by_itself(house: House) -> None:
+    house.write(crowd)
+    house.write(lambda c: copies(c, 30))
+
+    assert (await look(house)).merged == 30
+    told = house.read(lambda c: merges.newest(c, 50))
+    assert len({merge.survivor_id for merge in told}) == 30
 
 
 def clerks(connection: Connection) -> None:
