@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -61,20 +62,43 @@ def start(
 
 
 def stored(settings: Settings) -> dict[str, list[str]]:
-    """All data, without ids and moments of the import."""
+    """All data but moments of the import; rows have their place instead of an id.
 
-    def rows(connection, table):
+    PostgreSQL gives the ids of a write that was killed to nobody else.
+    """
+
+    def rows(connection, table, places):
         columns = [c for c in table.c if c.name not in MOMENTS]
-        return sorted(map(repr, connection.execute(select(*columns))))
+        found = connection.execute(select(*columns))
+        return sorted(
+            repr(tuple(map(placed, columns, row, repeat(places)))) for row in found
+        )
+
+    def placed(column, value, places):
+        keys = [key.column.table.name for key in column.foreign_keys]
+        names = [column.table.name] if column.name == "id" else keys
+        return places[names[0]].get(value) if names and names[0] in places else value
+
+    def data(connection):
+        tables = schema.metadata.sorted_tables
+        numbered = [table for table in tables if "id" in table.c]
+        places = {
+            table.name: {
+                key: place
+                for place, key in enumerate(
+                    connection.scalars(select(table.c.id).order_by(table.c.id))
+                )
+            }
+            for table in numbered
+        }
+        return {
+            table.name: rows(connection, table, places)
+            for table in tables
+            if table.name not in OTHER
+        }
 
     with open_database(settings.storage.url) as database:
-        return database.read_now(
-            lambda c: {
-                table.name: rows(c, table)
-                for table in schema.metadata.sorted_tables
-                if table.name not in OTHER
-            }
-        )
+        return database.read_now(data)
 
 
 def rejected(settings: Settings) -> list[bytes]:
